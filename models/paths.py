@@ -1,0 +1,25 @@
+"""Where things are kept: indexes in the user's data folder, weights in the cache folder.
+
+The environment variable FOOTNOTE_HOME, when set, holds both. Nothing is ever written
+inside an installed package.
+"""
+
+import os
+from pathlib import Path
+
+from platformdirs import user_cache_path, user_data_path
+
+
+def _home() -> Path | None:
+    home = os.environ.get("FOOTNOTE_HOME")
+    return Path(home).expanduser().resolve() if home else None
+
+
+def indexes_folder() -> Path:
+    """The folder that holds one folder for each named index; it may not exist yet."""
+    return (_home() or user_data_path("footnote", appauthor=False)) / "indexes"
+
+
+def weights_folder() -> Path:
+    """The folder into which models are fetched; it may not exist yet."""
+    return (_home() or user_cache_path("footnote", appauthor=False)) / "models"

@@ -1,0 +1,1 @@
+"""A question in, an answer with footnotes out: the public Python API."""

@@ -1,0 +1,136 @@
+"""The records of an answer, and the events that lead to it."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from index.records import Hit
+
+Status = Literal["supported", "partly", "unsupported"]
+
+REFUSAL = "The documents do not say."
+"""The one refusal: prompt, code, page and tests all use this constant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a sentence stands in a document: a fact that can be checked again later.
+
+    ``quote`` equals the text of the document, whose file has this ``sha256``, from
+    character ``start`` up to ``end``.
+    """
+
+    number: int  # the footnote's mark in the answer, from 1
+    quote: str
+    document: str  # Document.id: the file's path below the indexed folder
+    title: str
+    sha256: str
+    start: int
+    end: int
+    page: int | None  # for formats that have pages, counted from 1
+    section: str | None  # the nearest heading above, where the document has headings
+    support: float  # how well the quote supports its sentence, 0 to 1
+
+    @property
+    def place(self) -> str:
+        """Where the quote stands, for a reader: ``report.pdf, page 3``."""
+        if self.page is not None:
+            return f"{self.document}, page {self.page}"
+        if self.section:
+            return f"{self.document}, “{self.section}”"
+        return self.document
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of an answer: ``answer.text[start:end] == text``."""
+
+    text: str
+    start: int
+    end: int
+    status: Status
+    citations: tuple[Citation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds of each stage of one answer, from the moment the question came."""
+
+    search: float = 0.0
+    first_token: float | None = None  # from question to first token; None if none was made
+    total: float = 0.0
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A question's answer: text, its sentences, and the citations under them.
+
+    ``print(answer)`` gives the text with marks such as [1], then the quotes.
+    """
+
+    question: str
+    text: str
+    sentences: tuple[Sentence, ...]
+    is_refusal: bool
+    hits: tuple[Hit, ...]
+    model: str
+    timings: Timings = field(default_factory=Timings)
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """Every citation once, in the order of their numbers."""
+        by_number = {c.number: c for s in self.sentences for c in s.citations}
+        return tuple(by_number[number] for number in sorted(by_number))
+
+    @property
+    def marked_text(self) -> str:
+        """The text with the citations' numbers in brackets after each sentence."""
+        if not self.sentences:
+            return self.text
+        pieces = []
+        position = 0
+        for sentence in self.sentences:
+            marks = "".join(f"[{citation.number}]" for citation in sentence.citations)
+            pieces.append(self.text[position : sentence.end] + (f" {marks}" if marks else ""))
+            position = sentence.end
+        return "".join(pieces) + self.text[position:]
+
+    def __str__(self) -> str:
+        """The text with its marks, then each footnote: quote and place."""
+        notes = [f"[{c.number}] “{c.quote}”\n    {c.place}" for c in self.citations]
+        return "\n\n".join([self.marked_text, "\n".join(notes)]) if notes else self.marked_text
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """Event: the search has ended; these passages will be read."""
+
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Event: the model wrote a further piece of text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceDone:
+    """Event: a sentence is finished and checked."""
+
+    sentence: Sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Event: the answer is whole. Always the last event, and the only one of its kind.
+
+    Its text can differ from the tokens seen before: sentences that nothing supports are
+    left out, and an answer with none left is the refusal.
+    """
+
+    answer: Answer
+
+
+Event = Retrieved | Token | SentenceDone | Done
