@@ -23,3 +23,11 @@ def indexes_folder() -> Path:
 def weights_folder() -> Path:
     """The folder into which models are fetched; it may not exist yet."""
     return (_home() or user_cache_path("footnote", appauthor=False)) / "models"
+
+
+def dropped_folder() -> Path:
+    """The folder of this package, where somebody may have put a model's file by hand.
+
+    It is only read: an installed package may lie where nobody may write.
+    """
+    return Path(__file__).parent

@@ -1,0 +1,63 @@
+"""What every command does on a terminal: draw progress, and end in one sentence, not a trace."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from models.errors import FootnoteError
+from models.progress import OnProgress, Progress
+
+if TYPE_CHECKING:
+    pass
+
+
+def run(command: click.Command, *, name: str) -> NoReturn:
+    """Runs ``command`` as the program ``name`` and exits.
+
+    0: done. 1: a failure, told in one sentence. 2: a wrong option. 3: ``ask`` found no
+    answer. 130: stopped with Ctrl-C.
+    """
+    try:
+        command.main(prog_name=name)
+    except FootnoteError as error:
+        click.echo(f"{name.split(maxsplit=1)[0]}: {error}", err=True)
+        sys.exit(1)
+    sys.exit(0)
+
+
+@contextmanager
+def progress_bar() -> Iterator[OnProgress]:
+    """What draws one bar after another on a terminal, and elsewhere a line for each stage."""
+    from tqdm import tqdm  # noqa: PLC0415  (start-up time)
+
+    stage = ""
+    bar: tqdm[None] | None = None
+
+    def on_progress(progress: Progress) -> None:
+        nonlocal stage, bar
+        if progress.stage != stage:
+            if bar is not None:
+                bar.close()
+            stage = progress.stage
+            if not sys.stderr.isatty() or not progress.total:
+                click.echo(f"{stage}…", err=True)
+            bar = tqdm(
+                desc=stage,
+                total=progress.total,
+                initial=progress.done,
+                unit="B" if progress.unit == "bytes" else f" {progress.unit}",
+                unit_scale=progress.unit == "bytes",
+                disable=True if not progress.total else None,
+                leave=False,
+            )
+        assert bar is not None
+        bar.update(progress.done - bar.n)
+
+    try:
+        yield on_progress
+    finally:
+        if bar is not None:
+            bar.close()
