@@ -1,0 +1,26 @@
+"""What every test gets: a home of its own, so that none touches the user's indexes."""
+
+from pathlib import Path
+
+import pytest
+
+from models.paths import weights_folder
+
+WEIGHTS = weights_folder()
+"""Where the user's models are, read before the tests move the home."""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty FOOTNOTE_HOME."""
+    folder = tmp_path / "footnote-home"
+    monkeypatch.setenv("FOOTNOTE_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def home_with_models(home: Path) -> Path:
+    """A FOOTNOTE_HOME without indexes, with the user's models."""
+    home.mkdir()
+    (home / "models").symlink_to(WEIGHTS, target_is_directory=True)
+    return home
