@@ -1,12 +1,13 @@
 """The records that cross a border of this package, in the order of the data's way."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from models.progress import OnProgress
 
 Vectors = NDArray[np.float32]
 
@@ -31,10 +32,19 @@ class Document:
     """One file as text. All offsets anywhere count characters of ``text``."""
 
     id: str  # the file's path below the indexed folder, with forward slashes
-    title: str
+    title: str  # as the document itself gives it; empty if it gives none
     text: str
     sha256: str  # of the file's bytes, in hex
     sections: tuple[Section, ...] = ()  # ordered by start; may be empty
+
+    def section_at(self, offset: int, kind: SectionKind) -> str | None:
+        """The label of the last section of that kind that holds ``offset``, or None."""
+        labels = [
+            section.label
+            for section in self.sections
+            if section.kind == kind and section.start <= offset < section.end
+        ]
+        return labels[-1] if labels else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,14 @@ class Passage:
     text: str
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A row of an index that one search found. The searcher says the score's scale."""
+
+    row: int  # of the passage in its generation
+    score: float  # higher is better
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +98,6 @@ class BuildReport:
     embedded_passages: int
     skipped: tuple[Skipped, ...]
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a long task is, for a progress bar."""
-
-    stage: str  # what is happening, for a person: "Reading documents"
-    done: int
-    total: int
-    unit: str  # "documents", "passages", "bytes"
-
-
-OnProgress = Callable[[Progress], None]
 
 
 class Embedder(Protocol):

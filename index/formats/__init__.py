@@ -1,0 +1,1 @@
+"""The file formats: each module turns the bytes of its kind of file into Content."""

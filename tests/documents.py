@@ -1,0 +1,186 @@
+"""Sample documents, one of each format, as a folder of somebody's papers would hold them.
+
+Everything in them is invented. Each says a few things that questions can be asked about.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import docx
+from fpdf import FPDF
+
+LIGHTHOUSE = """\
+The Light at Grey Head
+
+The lighthouse at Grey Head was first lit on 3 October 1871. Its tower is 38 metres high and \
+stands on a reef two miles off the village of Sorrel Bay. The province paid 9,400 pounds for it, \
+nearly twice the sum that the engineer, Alma Kettering, had named in her first letter.
+
+Three keepers lived on the rock with their families until 1964. Each stood watch for four hours \
+and slept for eight. The last head keeper, Edda Morrow, kept goats in the oil store and wrote \
+weather reports that were printed every Friday in the Harbour Gazette.
+
+In the storm of 11 January 1923 the steamer Calliope struck the reef with 62 people on board. \
+The keepers brought 59 of them ashore with a line and a breeches buoy. A bell that was saved from \
+the ship hangs in the lamp room to this day.
+
+Since 1964 the lamp has been automatic. It shows two white flashes every fifteen seconds and is \
+seen from 21 nautical miles away.
+"""
+
+WATER_REPORT = """\
+---
+title: Water Report 2023
+author: Aldermoor Municipal Works
+---
+
+# Water Report 2023
+
+The municipality of Aldermoor supplied 4.2 million cubic metres of drinking water in 2023, which
+is 3 percent less than in the year before. About **61,000 people** live in the area.
+
+## Sources
+
+Two thirds of the water came from the Fennel Springs and one third from the Alder reservoir. The
+reservoir was at its lowest, 38 percent, on 2 September.
+
+- Fennel Springs: 2.8 million cubic metres
+- Alder reservoir: 1.4 million cubic metres
+
+## Quality
+
+The laboratory took 1,344 samples. Eleven were above the limit for iron, all from the pipe below
+Mill Street, which was replaced in November.
+
+| Substance | Mean    | Limit  |
+| --------- | ------- | ------ |
+| Nitrate   | 12 mg/l | 50 mg/l |
+| Iron      | 0.04 mg/l | 0.2 mg/l |
+
+## Prices
+
+From 1 January 2024 a cubic metre costs 2.15 euros. The price had been 1.98 euros since 2019.
+"""
+
+FERRY_PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>Electric ferry joins the Tamsin line | Harbour Gazette</title>
+<style>p { color: black }</style>
+<script>window.tracking = "secret tracking code";</script>
+</head>
+<body>
+<div class="cookie-banner"><p>We use cookies to improve your visit. Accept all cookies</p></div>
+<header><nav><a href="/">Home</a> <a href="/sport">Sport</a></nav></header>
+<main>
+<article>
+<h1>Electric ferry joins the Tamsin line</h1>
+<div class="share-buttons"><a href="#f">Share on Facebook</a> <a href="#t">Tweet this</a></div>
+<p>The ferry <b>Petrel</b> made its first crossing from Sorrel Bay to Tamsin Island on Monday. It
+carries 180 passengers and 24 cars and needs 35 minutes for the nine miles, as the old ship did.</p>
+<p>The batteries weigh 18 tonnes and are charged in twelve minutes at the new pier, which cost 6.3
+million euros. The line saves 900 tonnes of diesel oil a year, said its director, Joan Abel.</p>
+<h2>Timetable</h2>
+<p>There are eleven crossings a day until the end of September. In winter the Petrel sails seven
+times a day, and on stormy days not at all.</p>
+<table>
+<tr><th>Day</th><th>First</th><th>Last</th></tr>
+<tr><td>Weekdays</td><td>06:10</td><td>22:40</td></tr>
+<tr><td>Sundays</td><td>08:00</td><td>21:00</td></tr>
+</table>
+<h2>Fares</h2>
+<p>A single crossing costs 7.50 euros for an adult, and a car with its driver pays 29 euros.</p>
+<ul><li>Children under twelve travel free</li><li>Bicycles cost 2 euros</li></ul>
+</article>
+<section id="comments"><h3>Readers say</h3>
+<div class="comment"><p>First! Finally somebody does something about that smell of oil.</p></div>
+</section>
+</main>
+<aside><h3>Most read</h3><a href="/a">Ten beaches without wind</a></aside>
+<footer><p>Copyright Harbour Gazette. All rights reserved.</p></footer>
+</body>
+</html>
+"""
+
+BRIDGE_PAGES = (
+    (
+        "Inspection of the Old Weir Bridge",
+        "The bridge over the Tarn at Old Weir was inspected on 14 and 15 May 2022. It was built in "
+        "1908, has three arches of 22 metres each, and carries a single lane of road. The govern-\n"
+        "ment of the province asked for the report after a lorry of 19 tonnes had crossed it.",
+        "The inspectors drilled 36 cores. The stone of the eastern pier is sound, but the mortar "
+        "has been washed out to a depth of 40 centimetres below the waterline.",
+    ),
+    (
+        "Findings",
+        "Water enters through the road surface above the middle arch. The iron ties, added in "
+        "1951, have lost a third of their thickness to rust, and two of the eight are broken.",
+        "The load should be limited to 7.5 tonnes at once. Repairs are estimated at 1.4 million "
+        "euros and would take nine months, during which the well-known footpath stays open.",
+    ),
+)
+
+VISITORS = (
+    ("Year", "Visitors", "Income"),
+    ("2022", "9,120", "41,700"),
+    ("2023", "11,045", "48,200"),
+)
+
+
+def write_samples(folder: Path) -> dict[str, Path]:
+    """Write one document of each format into ``folder``: paths by "txt", "md", "html", …"""
+    paths = {
+        "txt": folder / "grey-head.txt",
+        "md": folder / "water-2023.md",
+        "html": folder / "ferry.html",
+        "pdf": folder / "bridge.pdf",
+        "docx": folder / "minutes.docx",
+    }
+    paths["txt"].write_text(LIGHTHOUSE, encoding="utf-8")
+    paths["md"].write_text(WATER_REPORT, encoding="utf-8")
+    paths["html"].write_text(FERRY_PAGE, encoding="utf-8")
+    _write_bridge_report(paths["pdf"])
+    _write_minutes(paths["docx"])
+    return paths
+
+
+def _write_bridge_report(path: Path) -> None:
+    pdf = FPDF()
+    pdf.set_creation_date(datetime(2022, 6, 1, tzinfo=UTC))
+    for heading, *paragraphs in BRIDGE_PAGES:
+        pdf.add_page()
+        pdf.set_font("helvetica", size=16)
+        pdf.multi_cell(0, 10, heading, new_x="LMARGIN", new_y="NEXT")
+        pdf.set_font("helvetica", size=11)
+        for paragraph in paragraphs:
+            pdf.multi_cell(0, 5, paragraph, new_x="LMARGIN", new_y="NEXT")
+            pdf.ln(4)
+    pdf.output(str(path))
+
+
+def _write_minutes(path: Path) -> None:
+    document = docx.Document()
+    document.add_heading("Minutes of the Museum Society", level=0)
+    document.add_paragraph(
+        "The society met on 7 March 2024 in the reading room; 23 members were present. "
+        "Ruth Dale took the chair and opened the meeting at half past seven."
+    )
+    document.add_heading("Accounts", level=1)
+    document.add_paragraph(
+        "The treasurer, Ivo Lund, reported an income of 48,200 euros. The largest gift, 12,000 "
+        "euros, came from the estate of the painter Signe Vass."
+    )
+    table = document.add_table(rows=0, cols=3)
+    for row in VISITORS:
+        for cell, text in zip(table.add_row().cells, row, strict=True):
+            cell.text = text
+    document.add_heading("The new wing", level=1)
+    document.add_paragraph(
+        "The wing for the ship models opens on 1 June 2025. The roof is finished, and the floor "
+        "will bear 500 kilograms on each square metre."
+    )
+    document.add_paragraph("Glass cases: ordered from Brandt and Sons", style="List Bullet")
+    document.add_paragraph("Lifts: two, of which one takes a wheelchair", style="List Bullet")
+    document.save(str(path))

@@ -1,0 +1,88 @@
+"""Stand-ins for the slow parts; they enter where the real ones do."""
+
+import hashlib
+import re
+from collections.abc import Generator
+
+import numpy as np
+
+from index.records import Document, Hit, Passage, Vectors
+from index.split import split
+from models.progress import OnProgress, Progress
+from rag.prompt import Message
+
+
+class WordEmbedder:
+    """Embeds a text as its set of words: texts that share words are near each other."""
+
+    name = "words"
+    dimension = 64
+
+    def __init__(self, digest: str = "0" * 64) -> None:
+        self.digest = digest
+        self.embedded: list[str] = []
+
+    def embed(self, texts: list[str], *, on_progress: OnProgress | None = None) -> Vectors:
+        self.embedded += texts
+        vectors = np.full((len(texts), self.dimension), 1e-3, dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word in re.findall(r"\w+", text.lower()):
+                vectors[row, hashlib.md5(word.encode()).digest()[0] % self.dimension] += 1  # noqa: S324
+            if on_progress:
+                on_progress(Progress("Embedding passages", row + 1, len(texts), "passages"))
+        unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
+
+
+class ListSearch:
+    """Finds the passages that share most words with the query, among a few documents."""
+
+    def __init__(self, *documents: Document) -> None:
+        self._documents = {document.id: document for document in documents}
+        self._embedder = WordEmbedder()
+        self.queries: list[str] = []
+
+    def search(self, query: str, *, limit: int) -> list[Hit]:
+        self.queries.append(query)
+        passages = [p for document in self._documents.values() for p in split(document)]
+        near = [(float(self._near(query, passage)), passage) for passage in passages]
+        near.sort(key=lambda pair: pair[0], reverse=True)
+        return [Hit(passage, score / 61, score) for score, passage in near[:limit]]
+
+    def _near(self, query: str, passage: Passage) -> float:
+        words = set(re.findall(r"\w{4,}", query.lower()))
+        return len(words & set(re.findall(r"\w{4,}", passage.text.lower()))) / (len(words) or 1)
+
+    def document(self, id_: str, /) -> Document | None:
+        return self._documents.get(id_)
+
+    def embed(self, texts: list[str]) -> Vectors:
+        return self._embedder.embed(texts)
+
+
+class ScriptedModel:
+    """Writes the given texts, one for each question, a word at a time."""
+
+    name = "scripted"
+
+    def __init__(self, *texts: str, context_tokens: int = 4000) -> None:
+        self._texts = list(texts)
+        self.context_tokens = context_tokens
+        self.asked: list[list[Message]] = []
+        self.pieces_written = 0
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[str, None, None]:
+        self.asked.append(messages)
+        for piece in re.findall(r"\S+\s*", self._texts.pop(0))[:max_tokens]:
+            self.pieces_written += 1
+            yield piece
+
+
+def document(text: str, *, id_: str = "notes.txt", title: str = "") -> Document:
+    """A document of one's own, for tests that need no file."""
+    return Document(
+        id=id_, title=title, text=text, sha256=hashlib.sha256(text.encode()).hexdigest()
+    )

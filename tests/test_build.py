@@ -1,0 +1,333 @@
+"""Building an index: what is embedded again, what is reported, and that it never breaks."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from index.build import build
+from index.records import BuildReport, Hit
+from index.search import Index
+from index.store import current_generation, writing
+from models.errors import DocumentError, StoreError
+from tests.fakes import WordEmbedder
+
+TEXTS = {
+    "planes.txt": "Two planes landed near the capital on Saturday.",
+    "cargo.txt": "The cargo weighed thirty-five tons in all.",
+    "deep/talks.md": "# Talks\n\nThe ministers met on Sunday and talked for an hour.",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in TEXTS.items():
+        path = tmp_path / "documents" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return tmp_path / "documents"
+
+
+def changes(report: BuildReport) -> dict[str, object]:
+    return {
+        "added": report.added,
+        "changed": report.changed,
+        "renamed": report.renamed,
+        "removed": report.removed,
+        "unchanged": report.unchanged,
+        "embedded": report.embedded_passages,
+    }
+
+
+NOTHING: dict[str, object] = {
+    "added": (), "changed": (), "renamed": (), "removed": (), "unchanged": 3, "embedded": 0,
+}  # fmt: skip
+
+
+def found(query: str, *, name: str = "default") -> Hit:
+    return Index.open(name, embedder=WordEmbedder()).search(query, limit=1)[0]
+
+
+def test_first_build_adds_everything(folder: Path) -> None:
+    report = build(folder, embedder=WordEmbedder())
+    assert changes(report) == NOTHING | {
+        "added": ("cargo.txt", "deep/talks.md", "planes.txt"), "unchanged": 0, "embedded": 3,
+    }  # fmt: skip
+    assert (report.documents, report.passages, report.skipped) == (3, 3, ())
+    assert found("How much did the cargo weigh?").passage.document == "cargo.txt"
+
+
+def test_second_build_does_nothing(folder: Path) -> None:
+    build(folder, embedder=WordEmbedder())
+    before = current_generation("default")
+    assert changes(build(folder, embedder=WordEmbedder())) == NOTHING
+    assert current_generation("default") == before
+
+
+def test_only_what_changed_is_embedded(folder: Path) -> None:
+    build(folder, embedder=WordEmbedder())
+
+    (folder / "planes.txt").write_text("Three helicopters landed instead.")
+    embedder = WordEmbedder()
+    assert changes(build(folder, embedder=embedder)) == NOTHING | {
+        "changed": ("planes.txt",), "unchanged": 2, "embedded": 1,
+    }  # fmt: skip
+    assert embedder.embedded == ["Three helicopters landed instead."]
+    assert found("helicopters").passage.text == "Three helicopters landed instead."
+
+    (folder / "cargo.txt").rename(folder / "deep" / "freight.txt")
+    assert changes(build(folder, embedder=WordEmbedder())) == NOTHING | {
+        "renamed": (("cargo.txt", "deep/freight.txt"),), "unchanged": 2,
+    }  # fmt: skip
+    assert found("weight of the cargo").passage.document == "deep/freight.txt"
+
+    (folder / "deep" / "talks.md").unlink()
+    assert changes(build(folder, embedder=WordEmbedder())) == NOTHING | {
+        "removed": ("deep/talks.md",), "unchanged": 2,
+    }  # fmt: skip
+    assert Index.open(embedder=WordEmbedder()).document("deep/talks.md") is None
+
+    (folder / "new.txt").write_text("A ship arrived in April.")
+    embedder = WordEmbedder()
+    assert changes(build(folder, embedder=embedder)) == NOTHING | {
+        "added": ("new.txt",), "unchanged": 2, "embedded": 1,
+    }  # fmt: skip
+    assert embedder.embedded == ["A ship arrived in April."]
+
+
+def test_an_edit_embeds_only_the_edited_passage(folder: Path) -> None:
+    paragraphs = [f"Paragraph {number}. " + "It says something. " * 30 for number in range(9)]
+    (folder / "long.txt").write_text("\n\n".join(paragraphs))
+    build(folder, embedder=WordEmbedder())
+    paragraphs[4] = "Paragraph four. " + "It says something else. " * 25
+    (folder / "long.txt").write_text("\n\n".join(paragraphs))
+    assert build(folder, embedder=WordEmbedder()).embedded_passages == 1
+
+
+def test_reused_vectors_are_the_passages_own(folder: Path) -> None:
+    build(folder, embedder=WordEmbedder())
+    (folder / "a-first.txt").write_text("Something new that sorts before all.")
+    build(folder, embedder=WordEmbedder())
+    index = Index.open(embedder=WordEmbedder())
+    for row in range(4):
+        passage = index.generation.passage(row)
+        text = f"{passage.title}\n{passage.text}" if passage.title else passage.text
+        expected = WordEmbedder().embed([text])[0]
+        assert index.generation.vectors.rows([row])[0] == pytest.approx(expected)
+
+
+def test_same_content_is_indexed_once(folder: Path) -> None:
+    (folder / "copy.txt").write_text(TEXTS["cargo.txt"])
+    report = build(folder, embedder=WordEmbedder())
+    assert [(s.path, s.reason) for s in report.skipped] == [
+        ("copy.txt", "holds the same as cargo.txt")
+    ]
+
+
+def test_the_index_remembers_its_folder(folder: Path) -> None:
+    build(folder, embedder=WordEmbedder())
+    assert build(embedder=WordEmbedder()).folder == folder
+
+
+def test_indexes_stand_side_by_side(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.txt").write_text("Bananas grow in bunches.")
+    build(folder, embedder=WordEmbedder())
+    build(other, name="fruit", embedder=WordEmbedder())
+    assert found("bananas", name="fruit").passage.document == "a.txt"
+    assert found("planes").passage.document == "planes.txt"
+
+
+def test_an_unreadable_file_is_reported_and_the_rest_indexed(folder: Path) -> None:
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7 and then nothing")
+    (folder / "empty.txt").write_bytes(b"")
+    report = build(folder, embedder=WordEmbedder())
+    assert {skipped.path for skipped in report.skipped} == {"broken.pdf", "empty.txt"}
+    assert report.documents == 3
+
+
+def test_a_file_that_became_unreadable_leaves_the_index(folder: Path) -> None:
+    build(folder, embedder=WordEmbedder())
+    (folder / "cargo.txt").write_bytes(b"\x00\x01\x02\x00")
+    report = build(folder, embedder=WordEmbedder())
+    assert (report.removed, report.documents) == (("cargo.txt",), 2)
+    assert [skipped.path for skipped in report.skipped] == ["cargo.txt"]
+
+
+def test_an_empty_folder_is_an_error_and_the_old_index_stays(folder: Path, tmp_path: Path) -> None:
+    build(folder, embedder=WordEmbedder())
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DocumentError, match="holds no document that can be read"):
+        build(tmp_path / "empty", embedder=WordEmbedder())
+    assert found("planes").passage.document == "planes.txt"
+
+
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="is not a folder: run 'footnote index FOLDER'"):
+        build(tmp_path / "nowhere", embedder=WordEmbedder())
+
+
+def test_another_embedder_is_an_error_until_the_index_is_rebuilt(folder: Path) -> None:
+    build(folder, embedder=WordEmbedder())
+    other = WordEmbedder(digest="1" * 64)
+    with pytest.raises(StoreError, match="run 'footnote index'"):
+        Index.open(embedder=other)
+    assert build(folder, embedder=other).embedded_passages == 3
+    assert Index.open(embedder=other).search("planes", limit=1)
+
+
+def test_no_index_is_an_error() -> None:
+    with pytest.raises(StoreError, match="no index yet: run 'footnote index FOLDER'"):
+        Index.open(embedder=WordEmbedder())
+    with pytest.raises(StoreError, match="FOLDER --name reports"):
+        Index.open("reports", embedder=WordEmbedder())
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "x" * 65])
+def test_a_bad_name_is_an_error(name: str) -> None:
+    with pytest.raises(StoreError, match="cannot name an index"):
+        Index.open(name, embedder=WordEmbedder())
+
+
+def test_a_second_writer_is_told_to_wait(folder: Path) -> None:
+    with writing("default"), pytest.raises(StoreError, match="being built by another process"):
+        build(folder, embedder=WordEmbedder())
+
+
+@pytest.mark.parametrize("file", ["vectors.faiss", "passages.sqlite", "manifest.json"])
+@pytest.mark.parametrize("damage", ["missing", "truncated", "garbage"])
+def test_a_damaged_index_names_the_command_that_mends_it(
+    folder: Path, file: str, damage: str
+) -> None:
+    build(folder, embedder=WordEmbedder())
+    generation = current_generation("default")
+    assert generation
+    path = generation / file
+    if damage == "missing":
+        path.unlink()
+    else:
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2] if damage == "truncated" else b"garbage")
+    with pytest.raises(StoreError, match=r"is damaged .*run 'footnote index'"):
+        Index.open(embedder=WordEmbedder()).search("planes", limit=1)
+    build(folder, embedder=WordEmbedder())
+    assert found("planes").passage.document == "planes.txt"
+
+
+def test_a_damaged_pointer_names_the_command_that_mends_it(folder: Path, home: Path) -> None:
+    build(folder, embedder=WordEmbedder())
+    (home / "indexes" / "default" / "current").write_text("../../elsewhere")
+    with pytest.raises(StoreError, match="run 'footnote index'"):
+        Index.open(embedder=WordEmbedder())
+    build(folder, embedder=WordEmbedder())
+    assert found("planes").passage.document == "planes.txt"
+
+
+def test_old_generations_are_removed_and_readers_keep_theirs(folder: Path, home: Path) -> None:
+    build(folder, embedder=WordEmbedder())
+    reader = Index.open(embedder=WordEmbedder())
+    for number in range(4):
+        (folder / "cargo.txt").write_text(f"The cargo weighed {number} tons.")
+        build(folder, embedder=WordEmbedder())
+    assert reader.search("cargo", limit=1)[0].passage.text == TEXTS["cargo.txt"]
+    generations = sorted(p.name for p in (home / "indexes/default/generations").iterdir())
+    assert generations == ["000004", "000005"]
+
+
+def test_the_manifest_says_what_the_index_was_made_from(folder: Path) -> None:
+    build(folder, embedder=WordEmbedder())
+    generation = current_generation("default")
+    assert generation
+    manifest = json.loads((generation / "manifest.json").read_text())
+    assert manifest["folder"] == str(folder)
+    assert (manifest["embedder"], manifest["embedder_digest"]) == ("words", "0" * 64)
+    assert (manifest["metric"], manifest["dimension"]) == ("cosine", 64)
+    assert (manifest["documents"], manifest["passages"]) == (3, 3)
+    assert set(manifest["files"]) == {"vectors.faiss", "passages.sqlite"}
+
+
+_BUILD = """
+import sys
+from pathlib import Path
+from index.build import build
+from tests.fakes import WordEmbedder
+print("ready", flush=True)
+sys.stdin.readline()
+build(Path(sys.argv[1]), embedder=WordEmbedder())
+"""
+
+
+def test_killed_at_any_moment_the_old_index_still_answers(folder: Path, home: Path) -> None:
+    """SIGKILL at random moments of a build that changes every document."""
+    for number in range(150):
+        (folder / f"{number}.txt").write_text(f"Report {number}, version 0. " * 20)
+    build(folder, embedder=WordEmbedder())
+    moments = random.Random(20261122)  # noqa: S311
+    killed = 0
+    for version in range(1, 9):
+        for number in range(150):
+            (folder / f"{number}.txt").write_text(f"Report {number}, version {version}. " * 20)
+        before = current_generation("default")
+        process = subprocess.Popen(
+            [sys.executable, "-c", _BUILD, str(folder)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=Path(__file__).parents[1], env=os.environ | {"FOOTNOTE_HOME": str(home)},
+        )  # fmt: skip
+        assert process.stdin
+        assert process.stdout
+        process.stdout.readline()
+        process.stdin.write("\n")
+        process.stdin.flush()
+        time.sleep(moments.uniform(0, 0.4))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        killed += process.returncode == -signal.SIGKILL
+        generation = current_generation("default")
+        index = Index.open(embedder=WordEmbedder())
+        versions = {
+            index.search(f"Report {number}", limit=1)[0].passage.text.split("version ")[1][0]
+            for number in range(0, 150, 30)
+        }
+        assert len(versions) == 1, "a mixture of two builds answers"
+        if generation == before:
+            assert versions != {str(version)}
+    assert killed >= 4, "too few builds were killed before their end to show anything"
+    report = build(folder, embedder=WordEmbedder())
+    assert report.documents == 153
+    assert len(list((home / "indexes/default/generations").iterdir())) <= 2
+
+
+def test_a_full_disk_leaves_the_old_index(folder: Path, home: Path) -> None:
+    """A limit on the size of files stands for the full disk: the same calls fail."""
+    build(folder, embedder=WordEmbedder())
+    for number in range(200):
+        (folder / f"{number}.txt").write_text(f"Report {number}. " * 100)
+    script = (
+        "import resource, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "from models.errors import StoreError\n"
+        "from pathlib import Path\n"
+        "from index.build import build\n"
+        "from tests.fakes import WordEmbedder\n"
+        "try:\n"
+        "    build(Path(sys.argv[1]), embedder=WordEmbedder())\n"
+        "except StoreError as error:\n"
+        "    print(error)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, str(folder)],
+        capture_output=True, text=True, check=False,
+        cwd=Path(__file__).parents[1], env=os.environ | {"FOOTNOTE_HOME": str(home)},
+    )  # fmt: skip
+    assert "cannot be written" in result.stdout, result.stderr
+    assert "make room there" in result.stdout
+    assert found("planes").passage.document == "planes.txt"
+    assert len(list((home / "indexes/default/generations").iterdir())) == 1
