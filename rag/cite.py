@@ -1,0 +1,249 @@
+"""Each sentence of an answer to the document sentences that support it, or to none.
+
+Citations are attached after the answer is written, and every one is checked: the words of
+the sentence, weighted by how rare they are in what was retrieved; its meaning; and every
+number and name in it. A number that the evidence does not hold is never supported.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from index.records import Document, Hit, Vectors
+from index.sentences import sentence_spans
+from index.split import is_boilerplate
+from rag.claims import Claim, claim_of, holds
+from rag.records import REFUSAL, Citation, Sentence, Status
+
+SUPPORTED = 0.6
+"""Support from which a sentence counts as supported."""
+
+PARTLY = 0.45
+"""Support from which part of a sentence counts as supported."""
+
+_WORDS_SHARE = 0.6
+"""How much of the support is words; the rest is meaning."""
+
+_CONTEXT_SHARE = 0.5
+"""What a word counts that stands not in the sentence but beside it, in its passage or title."""
+
+_FRAGMENT = 3
+"""An answer's sentence with fewer telling words is read together with its question."""
+
+_MOST_CITATIONS = 3
+"""Documents that are cited for one sentence; each supports it by itself."""
+
+_PAIRED = 6
+"""The best so many sentences are tried two by two when none supports a sentence alone."""
+
+_WORTH_A_SECOND = 0.1
+"""Two sentences are cited together when that supports at least this much more than one."""
+
+_REFUSING = re.compile(
+    r"""(?:passages?|documents?|texts?|sources?|information|context)\b[^.]{0,60}
+        \b(?:do|does|did|is|are)(?:\ not|n['’]t)\b[^.]{0,40}
+        \b(?:say|contain|mention|provide|specif|state|give|include|answer|indicate|identif
+           |disclos|available|discuss|address|detail)
+      | \b(?:no|not\ enough)\ (?:information|mention|details?)\b
+      | \bnot\ (?:mentioned|specified|stated|provided|given|disclosed|available)
+        \ (?:in|by)\ the\ (?:passages?|documents?|texts?)
+      | \bI\ (?:do\ not|don['’]t|cannot|can['’]t)\ (?:know|answer|find|provide|assist|help)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def is_refusal(sentence: str) -> bool:
+    """Whether a sentence of the model says that the documents do not answer."""
+    return REFUSAL.rstrip(".").lower() in sentence.lower() or bool(_REFUSING.search(sentence))
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A sentence of a retrieved passage, ready to be compared."""
+
+    document: str
+    start: int
+    end: int
+    text: str
+    claim: Claim
+    context: Claim  # of its passage and title: what “he” and “it” stand for
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """How well some evidence supports a sentence."""
+
+    score: float  # 0 to 1
+    evidence: tuple[Evidence, ...]
+
+
+class Evidences:
+    """The sentences that an answer's sentences are held against."""
+
+    def __init__(self, hits: Iterable[Hit], embed: Callable[[list[str]], Vectors]) -> None:
+        """Takes every sentence of the hits' passages; ``embed`` gives unit vectors."""
+        self._embed = embed
+        self._items = [item for hit in hits for item in _sentences_of(hit)]
+        self._vectors = embed([item.text for item in self._items])
+        frequency = Counter(word for item in self._items for word in item.claim.words)
+        self._weights = {
+            word: math.log(1 + len(self._items) / count) for word, count in frequency.items()
+        }
+
+    def support(self, sentence: str, *, question: str) -> list[Support]:
+        """What supports ``sentence``, an answer to ``question``; best first, empty if nothing.
+
+        First the best single sentence, or the best two together where none suffices alone;
+        then sentences of other documents that support it as well.
+        """
+        claim = claim_of(sentence)
+        text = sentence
+        if len(claim.words) + len(claim.numbers) < _FRAGMENT:
+            text = f"{question} {sentence}"
+            claim = Claim(claim_of(text).words, claim.names, claim.numbers)
+        if not self._items or not (claim.words or claim.numbers):
+            return []
+        plain, asked = self._embed([text, f"{question} {sentence}"])
+        meanings = np.clip(self._vectors @ plain, 0, 1)
+        relevance = self._vectors @ asked
+        singles = [
+            Support(self._score(claim, (item,), float(meaning)), (item,))
+            for item, meaning in zip(self._items, meanings, strict=True)
+        ]
+        order = sorted(
+            range(len(singles)),
+            key=lambda at: singles[at].score + 0.2 * float(relevance[at]),
+            reverse=True,
+        )
+        best = singles[order[0]]
+        if best.score < SUPPORTED:
+            pairs = [
+                Support(
+                    self._score(
+                        claim,
+                        (self._items[one], self._items[other]),
+                        float(max(meanings[one], meanings[other])),
+                    ),
+                    (self._items[one], self._items[other]),
+                )
+                for one, other in combinations(sorted(order[:_PAIRED]), 2)
+            ]
+            together = max(pairs, key=lambda pair: pair.score, default=best)
+            if together.score >= max(SUPPORTED, best.score + _WORTH_A_SECOND):
+                return [together]
+            return [best] if best.score >= PARTLY else []
+        others = [singles[at] for at in order[1:] if singles[at].score >= SUPPORTED]
+        return [best, *_one_for_each_document(others, best.evidence[0].document)][:_MOST_CITATIONS]
+
+    def _score(self, claim: Claim, items: tuple[Evidence, ...], meaning: float) -> float:
+        words = frozenset[str]().union(*(item.claim.words for item in items))
+        numbers = frozenset[float]().union(*(item.claim.numbers for item in items))
+        context = frozenset[str]().union(*(item.context.words for item in items))
+        rare = math.log(1 + len(self._items))
+        missing = [number for number in claim.numbers if number not in numbers]
+        total = rare * len(claim.numbers)
+        covered = total - rare * len(missing)
+        for word in claim.words:
+            weight = self._weights.get(word, rare)
+            total += weight
+            if holds(words, word):
+                covered += weight
+            elif holds(context, word):
+                covered += _CONTEXT_SHARE * weight
+        score = _WORDS_SHARE * covered / total + (1 - _WORDS_SHARE) * meaning
+        missing_names = [name for name in claim.names if not holds(words | context, name)]
+        if missing or missing_names:
+            is_partly = len(missing) < len(claim.numbers) or (
+                not missing and len(missing_names) < len(claim.names)
+            )
+            score = min(score, (SUPPORTED if is_partly else PARTLY) - 0.01)
+        return score
+
+
+def speaks_of(question: str, evidence: Iterable[Evidence]) -> bool:
+    """Whether the evidence, with its passages, knows every name and number of ``question``.
+
+    What is true of Nova Scotia does not answer a question about Georgia.
+    """
+    asked = claim_of(question)
+    contexts = [item.context for item in evidence]
+    words = frozenset[str]().union(*(context.words for context in contexts))
+    numbers = frozenset[float]().union(*(context.numbers for context in contexts))
+    return asked.numbers <= numbers and all(holds(words, name) for name in asked.names)
+
+
+def _one_for_each_document(supports: list[Support], known: str) -> list[Support]:
+    """The best of each document, without those of the document ``known``."""
+    seen = {known}
+    kept = []
+    for support in supports:
+        document = support.evidence[0].document
+        if document not in seen:
+            seen.add(document)
+            kept.append(support)
+    return kept
+
+
+def _sentences_of(hit: Hit) -> list[Evidence]:
+    passage = hit.passage
+    context = claim_of(f"{passage.title}\n{passage.text}")
+    return [
+        Evidence(
+            document=passage.document,
+            start=passage.start + span.start,
+            end=passage.start + span.end,
+            text=text,
+            claim=claim_of(text),
+            context=context,
+        )
+        for span in sentence_spans(passage.text)
+        if (text := passage.text[span.start : span.end])
+        and not is_boilerplate(text)
+        and not text.endswith("?")
+    ]
+
+
+class Footnotes:
+    """Numbers the citations of one answer, from 1, in the order of their first use."""
+
+    def __init__(self, document: Callable[[str], Document | None]) -> None:
+        """``document`` gives a document by its id."""
+        self._document = document
+        self._numbers: dict[tuple[str, int, int], int] = {}
+
+    def check(self, text: str, supports: list[Support], *, start: int) -> Sentence:
+        """The sentence ``text``, at ``start`` in the answer, with its citations."""
+        citations = tuple(
+            self._citation(evidence, support.score)
+            for support in supports
+            for evidence in support.evidence
+        )
+        best = supports[0].score if supports else 0.0
+        status: Status = (
+            "supported" if best >= SUPPORTED else "partly" if best >= PARTLY else "unsupported"
+        )
+        return Sentence(text, start, start + len(text), status, citations)
+
+    def _citation(self, evidence: Evidence, support: float) -> Citation:
+        document = self._document(evidence.document)
+        assert document is not None
+        quote = document.text[evidence.start : evidence.end]
+        assert quote == evidence.text
+        place = (evidence.document, evidence.start, evidence.end)
+        return Citation(
+            number=self._numbers.setdefault(place, len(self._numbers) + 1),
+            quote=quote,
+            document=document.id,
+            title=document.title,
+            sha256=document.sha256,
+            start=evidence.start,
+            end=evidence.end,
+            page=int(page) if (page := document.section_at(evidence.start, "page")) else None,
+            section=document.section_at(evidence.start, "heading"),
+            support=round(support, 3),
+        )

@@ -1,0 +1,143 @@
+"""What a sentence states that can be checked: its telling words, its numbers, its names."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import snowballstemmer
+
+from index.lexical import STOPWORDS
+
+_stem = snowballstemmer.stemmer("english").stemWord
+
+_WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*(?:['’][^\W\d_]+)?")
+_ABBREVIATION = re.compile(r"\b(?:[A-Za-z]\.){2,}")
+
+_SMALL = {
+    word: float(value)
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
+        " fifteen sixteen seventeen eighteen nineteen".split()
+    )
+} | {
+    word: 10.0 * tens
+    for tens, word in enumerate(
+        "twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2
+    )
+}
+_LARGE = {
+    "hundred": 1e2,
+    "thousand": 1e3,
+    "million": 1e6,
+    "billion": 1e9,
+    "trillion": 1e12,
+    "bn": 1e9,
+    "dozen": 12.0,
+}
+
+_SAME_NAME = {
+    "us": "america",
+    "usa": "america",
+    "american": "america",
+    "americans": "america",
+    "washington": "america",
+    "moscow": "russia",
+    "kremlin": "russia",
+    "uk": "britain",
+    "british": "britain",
+}
+"""Names that news prose uses for one another."""
+
+_SHARED_LETTERS = 5
+"""Words with this many first letters in common are forms of one: Venezuela, Venezuelan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The checkable content of a stretch of text."""
+
+    words: frozenset[str]  # stems of the telling words, those of names included
+    names: frozenset[str]  # stems of capitalised words, a sentence's first word left out
+    numbers: frozenset[float]  # 17 billion is 17e9; “a hundred” is 100
+
+
+def claim_of(text: str) -> Claim:
+    """Reads ``text``, any stretch of prose, for what it states."""
+    plain = _plain(text)
+    matches = list(_WORD.finditer(plain))
+    tokens = [match.group() for match in matches]
+    between = [plain[left.end() : right.start()] for left, right in pairwise(matches)]
+    starts = {0} | {at for at, gap in enumerate(between, start=1) if re.search(r'[.!?:“"]', gap)}
+    words = {stem(token) for token in tokens if _is_telling(token)}
+    names = {
+        stem(token)
+        for position, token in enumerate(tokens)
+        if token[0].isupper() and position not in starts and _is_telling(token)
+    }
+    return Claim(frozenset(words), frozenset(names), frozenset(_numbers(tokens)))
+
+
+@lru_cache(maxsize=50_000)
+def stem(token: str) -> str:
+    """A word without its ending and accents, in lower case; names of one thing made one."""
+    word = re.sub(r"['’]s?$", "", token)
+    if word == "us":  # the pronoun; the country is US
+        return word
+    return _SAME_NAME.get(word.lower()) or str(_stem(word.lower()))
+
+
+def holds(words: frozenset[str], wanted: str) -> bool:
+    """Whether ``wanted``, a stem, or another form of it is among ``words``."""
+    if wanted in words:
+        return True
+    head = wanted[:_SHARED_LETTERS]
+    return len(head) == _SHARED_LETTERS and any(word.startswith(head) for word in words)
+
+
+def _plain(text: str) -> str:
+    """Without accents, and U.S. written US, so that both ways of writing a name meet."""
+    decomposed = unicodedata.normalize("NFKD", text)
+    letters = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    return _ABBREVIATION.sub(lambda match: match.group().replace(".", ""), letters)
+
+
+def _is_telling(token: str) -> bool:
+    """Whether a word says something of its own; numbers do, but are kept apart."""
+    word = token.lower()
+    return len(word) > 1 and word not in STOPWORDS and _value(word) is None
+
+
+def _numbers(tokens: list[str]) -> set[float]:
+    """The numbers that ``tokens`` write, in digits or in words; “one” alone is none."""
+    numbers = set()
+    value: float | None = None
+    is_spelled_one = False
+    for token in [*(token.lower() for token in tokens), ""]:
+        if value is not None and token in _LARGE:
+            value *= _LARGE[token]
+            is_spelled_one = False
+        elif value is not None and value >= 20 and value % 10 == 0 and _SMALL.get(token, 10) < 10:
+            value += _SMALL[token]
+        else:
+            if value is not None and not is_spelled_one:
+                numbers.add(value)
+            value, is_spelled_one = _value(token), token == "one"
+    return numbers
+
+
+def _value(token: str) -> float | None:
+    if token in _SMALL:
+        return _SMALL[token]
+    if token in _LARGE and token != "bn":
+        return _LARGE[token]  # “a hundred”
+    digits = re.fullmatch(r"(\d[\d,.]*)(bn|m|k|th|st|nd|rd|s)?", token)
+    if not digits:
+        return None
+    scale = {"bn": 1e9, "m": 1e6, "k": 1e3}.get(digits[2] or "", 1.0)
+    text = re.sub(r",(?=\d{3}\b)", "", digits[1]).rstrip(".,")
+    try:
+        return float(text.replace(",", ".")) * scale
+    except ValueError:  # 12.3.2019: a date, not a number
+        return None

@@ -1,0 +1,42 @@
+"""The program ``footnote``: a table of its commands, each loaded only when it is called."""
+
+import importlib
+
+import click
+
+from models.terminal import run
+
+_COMMANDS = {
+    "ask": "rag.commands:ask",
+    "chat": "ui.commands:chat",
+    "index": "index.commands:index",
+    "models": "models.commands:models",
+}
+"""Where each command is. Names, not imports: ``--help`` starts at once, and the packages'
+imports keep running one way, for the chat page stands above this package."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, context: click.Context) -> list[str]:
+        """The names of the commands, sorted."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command of that name, or None."""
+        if name not in _COMMANDS:
+            return None
+        module, attribute = _COMMANDS[name].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_Commands)
+@click.version_option(package_name="footnote")
+def footnote() -> None:
+    """Answers about a folder of documents, with the exact passage under every sentence."""
+
+
+def main() -> None:
+    """Runs the program."""
+    run(footnote, name="footnote")

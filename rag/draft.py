@@ -1,0 +1,76 @@
+"""The model's text while it grows: each sentence is checked as soon as it is whole."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from index.sentences import Span, sentence_spans
+from rag.cite import Evidence, Evidences, Footnotes, is_refusal, speaks_of
+from rag.records import REFUSAL, Sentence
+
+_SETTLED = 12
+"""Characters after a sentence's end by which an abbreviation would have shown itself."""
+
+_MARKUP = re.compile(r"\*\*|__|`|^\s*(?:[-*•#]+|\d{1,2}[.)])\s+|\s*\[\d+(?:,\s*\d+)*\]")
+"""Marks of emphasis, lists and citations, which the rules do not ask the model for."""
+
+
+class Draft:
+    """An answer being written, over the evidence it is held against."""
+
+    def __init__(self, question: str, evidences: Evidences, footnotes: Footnotes) -> None:
+        """Starts empty."""
+        self.text = ""
+        self._question = question
+        self._evidences = evidences
+        self._footnotes = footnotes
+        self._checked: dict[Span, Sentence] = {}
+        self._evidence: list[Evidence] = []  # all that is cited
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the model has begun by saying that the documents do not answer."""
+        spans = sentence_spans(self.text)
+        return bool(spans) and is_refusal(self.text[spans[0].start : spans[0].end])
+
+    def add(self, piece: str) -> Iterator[Sentence]:
+        """Takes a further piece of text; gives the sentences that it completes."""
+        self.text += piece
+        for span in sentence_spans(self.text):
+            if span.end + _SETTLED <= len(self.text) and span not in self._checked:
+                sentence = self._check(span)
+                if sentence.status != "unsupported":
+                    yield sentence
+
+    def finish(self) -> tuple[str, tuple[Sentence, ...]]:
+        """The answer that stands: its text and sentences, or the refusal and none.
+
+        Sentences that nothing supports are left out. The answer is the refusal when it begins
+        by refusing, when no sentence is supported whole, or when what it cites does not speak
+        of what the question names.
+        """
+        sentences = [self._check(span) for span in sentence_spans(self.text)]
+        kept = [sentence for sentence in sentences if sentence.status != "unsupported"]
+        if (
+            self.is_refusal
+            or not any(sentence.status == "supported" for sentence in kept)
+            or not speaks_of(self._question, self._evidence)
+        ):
+            return REFUSAL, ()
+        placed: list[Sentence] = []
+        end = -1
+        for sentence in kept:
+            start = end + 1
+            end = start + len(sentence.text)
+            placed.append(replace(sentence, start=start, end=end))
+        return " ".join(sentence.text for sentence in placed), tuple(placed)
+
+    def _check(self, span: Span) -> Sentence:
+        if span not in self._checked:
+            text = _MARKUP.sub("", self.text[span.start : span.end]).strip()
+            supports = (
+                [] if is_refusal(text) else self._evidences.support(text, question=self._question)
+            )
+            self._evidence += [item for support in supports for item in support.evidence]
+            self._checked[span] = self._footnotes.check(text, supports, start=span.start)
+        return self._checked[span]

@@ -1,0 +1,151 @@
+"""A conversation, with a scripted model and a small search: the flow, not the models."""
+
+import pytest
+
+from models.errors import QuestionError
+from rag import REFUSAL, Answer, Chat, Done, Retrieved, SentenceDone, Token
+from tests.fakes import ListSearch, ScriptedModel, document
+
+NEWS = document(
+    "Two military planes landed outside the capital on Saturday. The planes carried 35 tons of "
+    "cargo.",
+    id_="news.txt",
+    title="Planes land",
+)
+TALKS = document("The foreign ministers met in Moscow on Sunday.", id_="talks.txt")
+
+
+def chat(*texts: str) -> tuple[Chat, ListSearch, ScriptedModel]:
+    search, model = ListSearch(NEWS, TALKS), ScriptedModel(*texts)
+    return Chat(search=search, generate=model), search, model
+
+
+def test_an_answer_has_its_quotes_and_places() -> None:
+    conversation, _, _ = chat("The planes carried 35 tons of cargo.")
+    answer = conversation.ask("How much cargo did the planes carry?")
+    assert not answer.is_refusal
+    assert [c.quote for c in answer.citations] == ["The planes carried 35 tons of cargo."]
+    assert (answer.citations[0].document, answer.citations[0].start) == ("news.txt", 60)
+    assert str(answer) == (
+        "The planes carried 35 tons of cargo. [1]\n\n"
+        "[1] “The planes carried 35 tons of cargo.”\n    news.txt"
+    )
+
+
+def test_the_events_come_in_order_and_end_with_the_answer() -> None:
+    conversation, _, _ = chat(
+        "Two military planes landed on Saturday. The planes carried 35 tons of cargo."
+    )
+    events = list(conversation.stream("What did the planes carry?"))
+    assert isinstance(events[0], Retrieved)
+    assert isinstance(events[-1], Done)
+    assert sum(isinstance(event, Done) for event in events) == 1
+    tokens = "".join(event.text for event in events if isinstance(event, Token))
+    assert tokens == events[-1].answer.text
+    # The first sentence was checked before the second was written to its end.
+    first = next(at for at, event in enumerate(events) if isinstance(event, SentenceDone))
+    assert any(isinstance(event, Token) for event in events[first:])
+
+
+def test_sentences_are_at_their_places_in_the_answer() -> None:
+    conversation, _, _ = chat(
+        "Two military planes landed on Saturday. Bananas are yellow fruit. "
+        "The planes carried 35 tons of cargo."
+    )
+    answer = conversation.ask("What did the planes carry?")
+    assert "Bananas" not in answer.text
+    assert len(answer.sentences) == 2
+    for sentence in answer.sentences:
+        assert answer.text[sentence.start : sentence.end] == sentence.text
+
+
+def test_what_nothing_supports_becomes_the_refusal() -> None:
+    conversation, _, _ = chat("The planes carried ninety elephants to Paris.")
+    answer = conversation.ask("What did the planes carry?")
+    assert (answer.text, answer.is_refusal, answer.citations) == (REFUSAL, True, ())
+
+
+def test_a_refusing_model_is_stopped_and_refuses() -> None:
+    conversation, _, model = chat(f"{REFUSAL} However, the planes carried 35 tons of cargo.")
+    assert conversation.ask("What did the planes carry?").is_refusal
+    assert model.pieces_written < 8
+
+
+def test_nothing_relevant_found_asks_no_model() -> None:
+    conversation, _, model = chat()
+    answer = conversation.ask("Zebras giraffes?")
+    assert (answer.text, answer.is_refusal, answer.hits) == (REFUSAL, True, ())
+    assert model.asked == []
+    assert answer.timings.first_token is None
+
+
+def test_a_follow_up_is_searched_with_what_it_points_back_to() -> None:
+    conversation, search, model = chat(
+        "Two military planes landed outside the capital.", "The planes carried 35 tons of cargo."
+    )
+    conversation.ask("How many planes landed?")
+    answer = conversation.ask("And what did they carry?")
+    assert search.queries[1].startswith("How many planes landed?")
+    assert search.queries[1].endswith("And what did they carry?")
+    assert answer.citations[0].quote == "The planes carried 35 tons of cargo."
+    # The conversation is only appended to, and no passage is read twice.
+    first, second = model.asked
+    assert second[: len(first)] == first
+    assert "35 tons" not in second[-1]["content"]
+
+
+def test_a_new_topic_is_searched_alone() -> None:
+    conversation, search, _ = chat("Two military planes landed outside the capital.", REFUSAL)
+    conversation.ask("How many planes landed?")
+    conversation.ask("Where did the foreign ministers meet on Sunday?")
+    assert search.queries[1] == "Where did the foreign ministers meet on Sunday?"
+
+
+def test_conversations_do_not_mix() -> None:
+    conversation, search, _ = chat("Two military planes landed.", REFUSAL)
+    conversation.ask("How many planes landed?")
+    conversation.fresh().ask("And what did they carry?")
+    assert search.queries[1] == "And what did they carry?"
+
+
+def test_a_stopped_answer_leaves_the_conversation_as_it_was() -> None:
+    conversation, search, _ = chat("Two military planes landed outside the capital.", REFUSAL)
+    events = conversation.stream("How many planes landed?")
+    next(events)
+    next(events)
+    events.close()  # type: ignore[attr-defined]
+    conversation.ask("And what did they carry?")
+    assert search.queries[1] == "And what did they carry?"
+
+
+def test_a_long_conversation_stays_within_the_models_context() -> None:
+    search = ListSearch(
+        *(document(f"Topic{n} is about thing{n}. " + "Padding words. " * 40, id_=f"{n}.txt")
+          for n in range(12))
+    )  # fmt: skip
+    model = ScriptedModel(*[f"Topic{n} is about thing{n}." for n in range(12)], context_tokens=900)
+    conversation = Chat(search=search, generate=model)
+    for number in range(12):
+        answer = conversation.ask(f"What is topic{number} about, thing{number}?")
+        assert not answer.is_refusal
+        written = sum(model.count_tokens(message["content"]) for message in model.asked[-1])
+        assert written <= 900
+
+
+@pytest.mark.parametrize("question", ["", "   ", "\n\t"])
+def test_an_empty_question_is_an_error(question: str) -> None:
+    with pytest.raises(QuestionError, match="question is empty"):
+        chat()[0].ask(question)
+
+
+def test_a_very_long_question_is_an_error() -> None:
+    with pytest.raises(QuestionError, match="10,000 words, more than the 400"):
+        chat()[0].ask("word " * 10_000)
+
+
+def test_refusal_is_an_answer_record() -> None:
+    conversation, _, _ = chat(REFUSAL)
+    answer = conversation.ask("Who paid for the planes?")
+    assert isinstance(answer, Answer)
+    assert str(answer) == REFUSAL
+    assert answer.hits

@@ -1,0 +1,150 @@
+"""What supports a sentence, and where: with the real embedding model's absence made up for."""
+
+import pytest
+
+from index.records import Hit
+from index.split import split
+from rag.cite import Evidences, Footnotes, is_refusal
+from rag.claims import claim_of
+from rag.records import REFUSAL, Sentence
+from tests.fakes import WordEmbedder, document
+
+NEWS = document(
+    "Two planes landed outside the capital on Saturday. They carried nearly a hundred troops and "
+    "35 tons of cargo. Nobody knows what the cargo was.\n\nThe minister met his counterpart on "
+    "Sunday. He called the visit routine.",
+    id_="news.txt",
+)
+LETTER = document(
+    "Our reporter counted two planes. They carried 35 tons of cargo.",
+    id_="letter.txt",
+)
+
+
+def check(text: str, *, question: str = "") -> Sentence:
+    documents = {d.id: d for d in (NEWS, LETTER)}
+    hits = [Hit(passage, 0.03, 0.5) for d in documents.values() for passage in split(d)]
+    supports = Evidences(hits, WordEmbedder().embed).support(text, question=question)
+    return Footnotes(documents.get).check(text, supports, start=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("35 tons", {35}),
+        ("thirty-five tons", {35}),
+        ("nearly a hundred troops", {100}),
+        ("nearly 100 troops", {100}),
+        ("17 billion U.S. dollars", {17e9}),
+        ("$17bn", {17e9}),
+        ("1,250,000 people", {1250000}),
+        ("3.5 million", {3.5e6}),
+        ("two hundred and one of them", {200}),
+        ("no one came", set()),
+        ("on 12.3.2019", set()),
+        ("twenty-one ships and three boats", {21, 3}),
+        ("the 3rd time in 2019", {3, 2019}),
+    ],
+)
+def test_numbers(text: str, numbers: set[float]) -> None:
+    assert claim_of(text).numbers == numbers
+
+
+def test_names_are_capitalised_words_inside_a_sentence() -> None:
+    assert claim_of("The minister met Jorge Arreaza. Later he left Caracas.").names == {
+        "jorg",
+        "arreaza",
+        "caraca",
+    }
+
+
+def test_us_is_not_us() -> None:
+    assert "america" in claim_of("The U.S. army").words
+    assert "america" not in claim_of("They told us nothing").words
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        (
+            "The planes carried nearly 100 troops.",
+            "They carried nearly a hundred troops and 35 tons of cargo.",
+        ),
+        ("The planes landed outside the capital on Saturday.",
+         "Two planes landed outside the capital on Saturday."),
+        ("The minister met his counterpart on Sunday.",
+         "The minister met his counterpart on Sunday."),
+    ],
+)  # fmt: skip
+def test_a_supported_sentence_cites_the_sentence_that_says_it(text: str, quote: str) -> None:
+    sentence = check(text)
+    assert sentence.status == "supported"
+    assert sentence.citations[0].quote == quote
+
+
+def test_a_citation_is_the_documents_text_at_its_place() -> None:
+    for citation in check("They carried 35 tons of cargo.").citations:
+        source = {d.id: d for d in (NEWS, LETTER)}[citation.document]
+        assert source.text[citation.start : citation.end] == citation.quote
+        assert citation.sha256 == source.sha256
+
+
+def test_every_document_that_says_it_is_cited() -> None:
+    citations = check("They carried 35 tons of cargo.").citations
+    assert {c.document for c in citations} == {"news.txt", "letter.txt"}
+    assert [c.number for c in citations] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "They carried 53 tons of cargo.",
+        "They carried nearly a thousand troops.",
+        "The minister met Jorge Arreaza on Sunday.",
+        "Bananas grow in warm countries.",
+        "",
+        "…",
+    ],
+)
+def test_what_no_document_says_is_not_supported(text: str) -> None:
+    sentence = check(text)
+    assert sentence.status != "supported"
+
+
+def test_two_sentences_together_can_support_one() -> None:
+    sentence = check("Two planes landed outside the capital on Saturday with 35 tons of cargo.")
+    assert sentence.status == "supported"
+    assert [c.quote[:10] for c in sentence.citations] == ["Two planes", "They carri"]
+
+
+def test_a_fragment_is_read_with_its_question() -> None:
+    sentence = check("35 tons.", question="How much cargo did they carry?")
+    assert "35 ton" in sentence.citations[0].quote
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        REFUSAL,
+        "The passages do not mention the name of the ship.",
+        "There is no information about the ambassador in the documents.",
+        "The documents don't say who paid.",
+        "I cannot answer that question.",
+        "The name is not specified in the passages.",
+    ],
+)
+def test_a_refusal_is_known_in_other_words(text: str) -> None:
+    assert is_refusal(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Russia says that it does not threaten anyone.",
+        "Two planes landed.",
+        "The minister did not answer.",
+        "Moscow said there was nothing mysterious about it.",
+    ],
+)
+def test_a_statement_is_no_refusal(text: str) -> None:
+    assert not is_refusal(text)
