@@ -1,6 +1,7 @@
 """What every command does on a terminal: draw progress, and end in one sentence, not a trace."""
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
@@ -26,6 +27,18 @@ def run(command: click.Command, *, name: str) -> NoReturn:
         click.echo(f"{name.split(maxsplit=1)[0]}: {error}", err=True)
         sys.exit(1)
     sys.exit(0)
+
+
+@contextmanager
+def patience(doing: str) -> Iterator[None]:
+    """Says what takes so long, if it takes longer than a second."""
+    timer = threading.Timer(1, click.echo, (doing,), {"err": True})
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextmanager

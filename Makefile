@@ -1,0 +1,65 @@
+# One target for each thing a person does; `make` alone prints them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev models browser chat index test check lint format clean
+
+help:  ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+chat: setup  ## Set everything up the first time, then open the chat on the documents
+	@$(BIN)/footnote models pull
+	@$(BIN)/footnote index
+	@$(BIN)/footnote chat
+
+index: setup  ## Bring the index up to date with its folder
+	@$(BIN)/footnote models pull all-minilm-l6-v2
+	@$(BIN)/footnote index
+
+test: setup-dev models browser  ## Set everything up, then run every test, the real models' too
+	$(BIN)/pytest
+
+check: lint  ## Linters and the quick tests
+	$(BIN)/pytest -q -m "not real"
+
+lint: setup-dev  ## Style, types, and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup-dev  ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+setup: .venv/.installed  ## Install what the program needs
+
+setup-dev: .venv/.installed-dev  ## Install what the tests need, too
+
+models: setup  ## Fetch and check the models that the tests use
+	@$(BIN)/footnote models pull all-minilm-l6-v2 smollm2-135m qwen2.5-coder-1.5b
+
+browser:  ## Find or install the browser of the page's tests
+	@sh tests/browser.sh
+
+clean:  ## Remove what setup installed; models and indexes stay
+	rm -rf .venv
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Footnote needs Python 3.11 or newer: run 'make PYTHON=python3.11 chat'."; exit 1; }
+	$(PYTHON) -m venv .venv
+
+# The model's engine is compiled the first time, which takes several minutes.
+.venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing; the first time llama.cpp is compiled, which takes about 7 minutes…"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
+	$(BIN)/python -m pip install --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,165 @@
+"""The command that opens the chat page: ``footnote chat``."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from models.errors import FootnoteError
+from models.terminal import patience
+from ui.local import HOSTS
+
+if TYPE_CHECKING:
+    from ui.app import Conversation
+
+FIRST_PORT = 7860
+PORTS_TO_TRY = 100
+
+EXAMPLES = [
+    "How many Russian soldiers landed near Caracas?",
+    "Which Russian military officer was on the first plane?",
+    "How did Moscow explain why its forces are there?",
+]
+"""Questions about the shipped corpus, to begin with."""
+
+
+@click.command()
+@click.option("--name", default="default", show_default=True, help="The index to ask.")
+@click.option("--model", help="The model that writes: its name, or the path of a .gguf file.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help=f"The port to listen on.  [default: {FIRST_PORT}, or the next free one]",
+)
+@click.option(
+    "--open/--no-open",
+    "is_opening",
+    default=None,
+    help="Open the page in the browser.  [default: if there is a display]",
+)
+def chat(
+    name: str, model: str | None, host: str, port: int | None, is_opening: bool | None
+) -> None:
+    """Ask about the documents on a page in the browser, until Ctrl-C."""
+    if host not in HOSTS:
+        raise click.BadParameter(
+            f"{host} would let other machines read the documents, for the page asks no password "
+            "yet; leave --host out, or give 127.0.0.1, localhost or ::1.",
+            param_hint="--host",
+        )
+    chosen = choose_port(host, port)
+    if port is None and chosen != FIRST_PORT:
+        click.echo(f"Port {FIRST_PORT} is taken; using {chosen}.")
+    if is_opening is None:
+        is_opening = has_display()
+    with patience("Loading the models…"):
+        from rag.chat import Chat  # noqa: PLC0415  (start-up time)
+
+        conversation = Chat.open(name=name, model=model)
+    examples = examples_for(name)
+    serve(conversation, examples=examples, host=host, port=chosen, is_opening=is_opening)
+
+
+def serve(
+    chat: "Conversation", *, examples: Sequence[str] = (), host: str, port: int, is_opening: bool
+) -> None:
+    """Serve the page of ``chat`` until Ctrl-C or SIGTERM.
+
+    Raises FootnoteError if something else listens on ``port`` by now.
+    """
+    from ui.app import build_page, launch  # noqa: PLC0415  (start-up time)
+
+    page = build_page(chat, title="Footnote", examples=list(examples))
+    try:
+        address = launch(page, host=host, port=port)
+    except OSError as error:
+        raise FootnoteError(_taken(host, port)) from error
+    with awaited_end() as has_ended:
+        click.echo(f"The chat is at {address} (Ctrl-C ends it).")
+        if is_opening:
+            webbrowser.open(address)
+        while not has_ended.wait(0.5):  # a wait without an end would not see Ctrl-C on Windows
+            pass
+    page.close(verbose=False)
+
+
+def examples_for(name: str) -> list[str]:
+    """``EXAMPLES`` if the index ``name`` is of the shipped corpus; none for other documents."""
+    from index.build import SHIPPED_CORPUS  # noqa: PLC0415  (start-up time)
+    from index.store import Generation, current_generation  # noqa: PLC0415
+
+    folder = current_generation(name)
+    if folder is None:
+        return []
+    generation = Generation(name, folder)
+    generation.close()
+    return EXAMPLES if Path(generation.manifest.folder) == SHIPPED_CORPUS else []
+
+
+def choose_port(host: str, port: int | None) -> int:
+    """``port`` if it is free; without one, the first free port from ``FIRST_PORT``.
+
+    Raises FootnoteError if ``port``, or every port that may be tried, is taken.
+    """
+    if port is not None:
+        if not is_free(host, port):
+            raise FootnoteError(_taken(host, port))
+        return port
+    for candidate in range(FIRST_PORT, FIRST_PORT + PORTS_TO_TRY):
+        if is_free(host, candidate):
+            return candidate
+    raise FootnoteError(
+        f"No port from {FIRST_PORT} to {FIRST_PORT + PORTS_TO_TRY - 1} of {host} is free; "
+        "name another with --port."
+    )
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            # As servers do: a port whose last connections are just fading is free.
+            if os.name != "nt":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError:
+        return False
+    return True
+
+
+def _taken(host: str, port: int) -> str:
+    return f"Port {port} of {host} is taken; leave --port out to use the next free one."
+
+
+def has_display() -> bool:
+    """Whether a browser window could be seen here."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+@contextmanager
+def awaited_end() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; afterwards they act as before."""
+    has_ended = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        has_ended.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield has_ended
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

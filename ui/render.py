@@ -1,0 +1,235 @@
+"""What the page shows, as HTML: pure functions of a Turn.
+
+Documents, questions and answers are other people's text. Each piece of it goes through
+``plain`` on its way into the HTML, so it is always shown and never obeyed: no tag, no
+Markdown, no image of theirs comes to life.
+"""
+
+import html
+from collections.abc import Iterable, Sequence
+
+from index.records import Hit
+from rag.records import Citation, Sentence, Status, Timings
+from ui.turn import Turn
+
+EXCERPT = 280  # characters of a passage that are shown; its quotes are shown whole
+SNIPPET = 90  # characters of a sentence that a note repeats
+
+FLAGS: dict[Status, tuple[str, str]] = {
+    "partly": (
+        "only partly supported",
+        "The quotes support a part of this sentence, not all of it.",
+    ),
+    "unsupported": (
+        "not supported",
+        "No passage of the documents was found that supports this sentence.",
+    ),
+}
+"""The words beside a sentence that does not stand on its quotes, and their explanation."""
+
+
+def plain(text: str) -> str:
+    """``text`` as HTML that shows just these characters, also inside an attribute."""
+    return html.escape(text.encode("utf-8", "replace").decode("utf-8"))
+
+
+def shorten(text: str, limit: int) -> str:
+    """``text`` on one line, cut with an ellipsis at a space near ``limit`` characters."""
+    line = " ".join(text.split())
+    if len(line) <= limit:
+        return line
+    cut = line[: limit + 1].rsplit(" ", 1)[0][:limit]
+    return f"{cut}…"
+
+
+def status(turn: Turn) -> str:
+    """What happens now, in a few words; empty when the turn is over."""
+    match turn.stage:
+        case "waiting":
+            return "Waiting for the model…"
+        case "searching":
+            return "Searching…"
+        case "reading":
+            count = len(turn.hits)
+            return f"Reading {count} passage{'' if count == 1 else 's'}…"
+        case "writing":
+            return "Writing…"
+        case _:
+            return ""
+
+
+# The conversation, at the left
+
+
+def welcome() -> str:
+    """What stands in place of the conversation before the first question."""
+    return (
+        '<div class="welcome"><h2>Ask your documents</h2>'
+        "<p>Under every sentence of an answer stands a footnote: the exact words that "
+        "support it, and where they are. What no document supports is not said.</p>"
+        "<p>Questions, answers and documents stay on this machine.</p></div>"
+    )
+
+
+def exchange(turn: Turn) -> str:
+    """The question and its answer as far as it is known."""
+    return (
+        f'<article class="turn" aria-busy="{"false" if turn.is_over else "true"}">'
+        f'<p class="question" dir="auto">{plain(turn.question)}</p>'
+        f'<div class="answer">{_text(turn)}{_ending(turn)}</div>'
+        "</article>"
+    )
+
+
+def conversation(turns: Iterable[Turn]) -> str:
+    """Several exchanges, in their order."""
+    return "".join(exchange(turn) for turn in turns)
+
+
+def _text(turn: Turn) -> str:
+    """The answer's text, with the marks after each sentence that is checked."""
+    if turn.answer and turn.answer.is_refusal:
+        return f'<p class="refusal" dir="auto">{plain(turn.text)}</p>'
+    text = turn.text if turn.is_over else turn.text.lstrip()
+    pieces: list[str] = []
+    position = 0
+    for index, sentence in enumerate(turn.sentences):
+        # While the text still grows its sentences may have been counted from another
+        # start, so they are looked for, not trusted to be at [start:end].
+        start = text.find(sentence.text, position)
+        if start < 0:
+            continue
+        pieces += [plain(text[position:start]), _sentence(turn.number, index, sentence)]
+        position = start + len(sentence.text)
+    rest = plain(text[position:])
+    return f'<p class="text" dir="auto">{"".join(pieces)}{rest}</p>' if pieces or rest else ""
+
+
+def _sentence(turn_number: int, index: int, sentence: Sentence) -> str:
+    marks = "".join(
+        f'<a href="#note-{turn_number}-{citation.number}" title="{plain(citation.place)}"'
+        f' aria-label="Footnote {citation.number}">[{citation.number}]</a>'
+        for citation in sentence.citations
+    )
+    if sentence.status in FLAGS:
+        words, explanation = FLAGS[sentence.status]
+        flag = f' <small class="flag" title="{plain(explanation)}">{plain(words)}</small>'
+    else:
+        flag = ""
+    return (
+        f'<span class="sentence {sentence.status}" id="sentence-{turn_number}-{index}">'
+        f"{plain(sentence.text)}</span>" + (f"<sup>{marks}</sup>" if marks else "") + flag
+    )
+
+
+def _ending(turn: Turn) -> str:
+    """The line under the answer: what happens now, why it ended, or how long it took."""
+    if turn.answer:
+        refusal = ""
+        if turn.answer.is_refusal:
+            found = "The closest passages found are listed under Sources." if turn.hits else ""
+            refusal = f'<p class="quiet">No passage supports an answer. {found}</p>'
+        return f'{refusal}<p class="timings">{plain(_timings(turn.answer.timings))}</p>'
+    if turn.stage == "failed":
+        return f'<p class="problem" role="alert" dir="auto">{plain(turn.problem)}</p>'
+    if turn.stage == "stopped":
+        return '<p class="quiet">Stopped.</p>'
+    return f'<p class="status" role="status">{plain(status(turn))}</p>'
+
+
+def _timings(timings: Timings) -> str:
+    parts = [_seconds(timings.total)]
+    if timings.first_token is not None:
+        parts.append(f"first word after {_seconds(timings.first_token)}")
+    if timings.tokens:
+        parts.append(f"{timings.tokens} token{'' if timings.tokens == 1 else 's'}")
+    return " · ".join(parts)
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 0.1 else "less than 0.1 s"
+
+
+# The sources, at the right
+
+
+def no_sources() -> str:
+    """What stands in place of the sources before the first question."""
+    return '<p class="quiet">The quotes under an answer will stand here.</p>'
+
+
+def sources(turn: Turn) -> str:
+    """The notes of a turn, and the passages that were found for it."""
+    notes = _notes(turn)
+    passages = _passages(turn.hits)
+    if turn.answer and turn.answer.is_refusal:
+        return _headed("Closest passages found", passages) or _quiet("No passage comes near it.")
+    if notes and turn.is_over:
+        count = len(turn.hits)
+        found = f"{count} passage{'' if count == 1 else 's'} read"
+        folded = f"<details><summary>{found}</summary>{passages}</details>" if passages else ""
+        return notes + folded
+    if notes:
+        now = ""
+    elif turn.answer:
+        now = _quiet("No quote stands under this answer.")
+    else:
+        now = _quiet(status(turn))
+    return notes + now + _headed("Passages found", passages)
+
+
+def earlier_sources(turns: Sequence[Turn]) -> str:
+    """The notes of the questions before, newest first, folded."""
+    return "".join(
+        f'<details class="earlier"><summary dir="auto">{plain(shorten(turn.question, SNIPPET))}'
+        f"</summary>{notes}</details>"
+        for turn in reversed(turns)
+        if (notes := _notes(turn))
+    )
+
+
+def _notes(turn: Turn) -> str:
+    """The numbered quotes, each with its place and the sentences it stands under."""
+    citations: dict[int, Citation] = {}
+    uses: dict[int, list[str]] = {}
+    for index, sentence in enumerate(turn.sentences):
+        supports = "Supports in part" if sentence.status == "partly" else "Supports"
+        use = (
+            f'<p class="use">{supports} <a href="#sentence-{turn.number}-{index}" dir="auto">'
+            f"{plain(shorten(sentence.text, SNIPPET))}</a></p>"
+        )
+        for citation in sentence.citations:
+            citations[citation.number] = citation
+            uses.setdefault(citation.number, []).append(use)
+    items = "".join(
+        f'<li id="note-{turn.number}-{number}"><span class="number">{number}</span>'
+        f'<blockquote dir="auto">{plain(citations[number].quote)}</blockquote>'
+        f"{_place(citations[number].title, citations[number].place)}"
+        f"{''.join(uses[number])}</li>"
+        for number in sorted(citations)
+    )
+    return f'<ol class="notes">{items}</ol>' if items else ""
+
+
+def _passages(hits: Iterable[Hit]) -> str:
+    """The passages that the search found, best first."""
+    items = "".join(
+        f'<li><p class="excerpt" dir="auto">{plain(shorten(hit.passage.text, EXCERPT))}</p>'
+        f"{_place(hit.passage.title, hit.passage.document)}</li>"
+        for hit in hits
+    )
+    return f'<ol class="passages">{items}</ol>' if items else ""
+
+
+def _place(title: str, place: str) -> str:
+    """Title and place; many a document gives itself no title."""
+    named = f'<cite dir="auto">{plain(title)}</cite> ' if title else ""
+    return f'<p class="place">{named}<bdi>{plain(place)}</bdi></p>'
+
+
+def _headed(heading: str, content: str) -> str:
+    return f"<h3>{plain(heading)}</h3>{content}" if content else ""
+
+
+def _quiet(words: str) -> str:
+    return f'<p class="quiet">{plain(words)}</p>' if words else ""
