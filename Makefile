@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev models browser chat index test check lint format clean
+.PHONY: help setup setup-dev models browser chat index test check lint format screenshot clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ models: setup  ## Fetch and check the models that the tests use
 
 browser:  ## Find or install the browser of the page's tests
 	@sh tests/browser.sh
+
+screenshot: setup-dev models browser  ## Take the README's picture from the running page
+	FOOTNOTE_SCREENSHOT=docs/answer.png $(BIN)/pytest -q tests/test_page.py
 
 clean:  ## Remove what setup installed; models and indexes stay
 	rm -rf .venv

@@ -71,6 +71,9 @@ def _load(folder: Path) -> "SentenceTransformer":
     logging.getLogger("transformers").setLevel(logging.ERROR)
     # Here for start-up time: this import takes several seconds.
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+    from transformers.utils import logging as transformers_logging  # noqa: PLC0415
+
+    transformers_logging.disable_progress_bar()
 
     try:
         return SentenceTransformer(str(folder), device="cpu", local_files_only=True)

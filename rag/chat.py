@@ -26,7 +26,7 @@ from rag.records import (
     Token,
 )
 
-PASSAGES = 5
+PASSAGES = 4
 """Passages that are found for a question; the model reads those that it has not read yet."""
 
 _LEAST_SIMILARITY = 0.2
@@ -83,7 +83,9 @@ class Chat:
 
         Raises StoreError or ModelError if either is not there; the message says what to run.
         """
-        return cls(search=Index.open(name), generate=LlamaCpp(resolve_llm(model)))
+        search, generate = Index.open(name), LlamaCpp(resolve_llm(model))
+        search.embed([""])  # loads the embedder now, not while the first question waits
+        return cls(search=search, generate=generate)
 
     def fresh(self) -> "Chat":
         """A new conversation with the same documents and the same loaded model."""

@@ -9,7 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -20,17 +20,23 @@ from index.split import is_boilerplate
 from rag.claims import Claim, claim_of, holds
 from rag.records import REFUSAL, Citation, Sentence, Status
 
-SUPPORTED = 0.6
+SUPPORTED = 0.55
 """Support from which a sentence counts as supported."""
 
-PARTLY = 0.45
+PARTLY = 0.4
 """Support from which part of a sentence counts as supported."""
+
+ANSWERS = 0.4
+"""Share of the question that the cited passages must speak of; see ``Evidences.coverage``."""
 
 _WORDS_SHARE = 0.6
 """How much of the support is words; the rest is meaning."""
 
-_CONTEXT_SHARE = 0.5
-"""What a word counts that stands not in the sentence but beside it, in its passage or title."""
+_BESIDE = 0.5
+"""What a word of the question counts that stands not in the sentence but in its passage."""
+
+_NEWS = 2
+"""What a word, name or number counts that the question did not hold: it is the answer."""
 
 _FRAGMENT = 3
 """An answer's sentence with fewer telling words is read together with its question."""
@@ -91,6 +97,7 @@ class Evidences:
         self._items = [item for hit in hits for item in _sentences_of(hit)]
         self._vectors = embed([item.text for item in self._items])
         frequency = Counter(word for item in self._items for word in item.claim.words)
+        self._names = frozenset[str]().union(*(item.claim.names for item in self._items))
         self._weights = {
             word: math.log(1 + len(self._items) / count) for word, count in frequency.items()
         }
@@ -101,18 +108,19 @@ class Evidences:
         First the best single sentence, or the best two together where none suffices alone;
         then sentences of other documents that support it as well.
         """
-        claim = claim_of(sentence)
+        claim, asked = claim_of(sentence), claim_of(question)
+        claim = replace(claim, names=claim.names | (claim.starts & self._names))
         text = sentence
         if len(claim.words) + len(claim.numbers) < _FRAGMENT:
             text = f"{question} {sentence}"
-            claim = Claim(claim_of(text).words, claim.names, claim.numbers)
+            claim = replace(claim, words=claim.words | asked.words)
         if not self._items or not (claim.words or claim.numbers):
             return []
-        plain, asked = self._embed([text, f"{question} {sentence}"])
-        meanings = np.clip(self._vectors @ plain, 0, 1)
-        relevance = self._vectors @ asked
+        alone, together = self._embed([text, f"{question} {sentence}"])
+        meanings = np.clip(self._vectors @ alone, 0, 1)
+        relevance = self._vectors @ together
         singles = [
-            Support(self._score(claim, (item,), float(meaning)), (item,))
+            Support(self._score(claim, asked, (item,), float(meaning)), (item,))
             for item, meaning in zip(self._items, meanings, strict=True)
         ]
         order = sorted(
@@ -123,58 +131,67 @@ class Evidences:
         best = singles[order[0]]
         if best.score < SUPPORTED:
             pairs = [
-                Support(
-                    self._score(
-                        claim,
-                        (self._items[one], self._items[other]),
-                        float(max(meanings[one], meanings[other])),
-                    ),
-                    (self._items[one], self._items[other]),
-                )
+                Support(self._score(claim, asked, pair, float(meaning)), pair)
                 for one, other in combinations(sorted(order[:_PAIRED]), 2)
+                for pair in [(self._items[one], self._items[other])]
+                if pair[0].document == pair[1].document
+                for meaning in [max(meanings[one], meanings[other])]
             ]
-            together = max(pairs, key=lambda pair: pair.score, default=best)
-            if together.score >= max(SUPPORTED, best.score + _WORTH_A_SECOND):
-                return [together]
+            pair = max(pairs, key=lambda pair: pair.score, default=best)
+            if pair.score >= max(SUPPORTED, best.score + _WORTH_A_SECOND):
+                return [pair]
             return [best] if best.score >= PARTLY else []
         others = [singles[at] for at in order[1:] if singles[at].score >= SUPPORTED]
         return [best, *_one_for_each_document(others, best.evidence[0].document)][:_MOST_CITATIONS]
 
-    def _score(self, claim: Claim, items: tuple[Evidence, ...], meaning: float) -> float:
+    def coverage(self, question: str, evidence: Iterable[Evidence]) -> float:
+        """How much of ``question`` the evidence, with its passages, speaks of: 0 to 1.
+
+        The share of the question's telling words, rare ones counting more; 0 when a name or
+        number is missing: what is true of Nova Scotia does not answer a question about Georgia.
+        """
+        asked = claim_of(question)
+        contexts = [item.context for item in evidence]
+        words = frozenset[str]().union(*(context.words for context in contexts))
+        numbers = frozenset[float]().union(*(context.numbers for context in contexts))
+        if not asked.numbers <= numbers or not all(holds(words, name) for name in asked.names):
+            return 0.0
+        rare = math.log(1 + len(self._items))
+        weights = {word: self._weights.get(word, rare) for word in asked.words}
+        covered = sum(weight for word, weight in weights.items() if holds(words, word))
+        return covered / sum(weights.values()) if weights else 1.0
+
+    def _score(
+        self, claim: Claim, asked: Claim, items: tuple[Evidence, ...], meaning: float
+    ) -> float:
+        """The support, 0 to 1, that ``items`` together give a claim made in answer to ``asked``.
+
+        What the claim adds to the question is what the evidence must say itself; what it
+        only repeats may also stand beside the evidence, in its passage or title.
+        """
         words = frozenset[str]().union(*(item.claim.words for item in items))
         numbers = frozenset[float]().union(*(item.claim.numbers for item in items))
-        context = frozenset[str]().union(*(item.context.words for item in items))
+        beside = frozenset[str]().union(*(item.context.words for item in items))
         rare = math.log(1 + len(self._items))
-        missing = [number for number in claim.numbers if number not in numbers]
-        total = rare * len(claim.numbers)
-        covered = total - rare * len(missing)
+        missing = {number for number in claim.numbers if number not in numbers}
+        missing_names = set()
+        total = _NEWS * rare * len(claim.numbers)
+        covered = total - _NEWS * rare * len(missing)
         for word in claim.words:
-            weight = self._weights.get(word, rare)
+            is_news = not holds(asked.words, word)
+            weight = self._weights.get(word, rare) * (_NEWS if is_news else 1)
             total += weight
             if holds(words, word):
                 covered += weight
-            elif holds(context, word):
-                covered += _CONTEXT_SHARE * weight
+            elif holds(beside, word) and not is_news:
+                covered += _BESIDE * weight
+            elif word in claim.names:
+                missing_names.add(word)
         score = _WORDS_SHARE * covered / total + (1 - _WORDS_SHARE) * meaning
-        missing_names = [name for name in claim.names if not holds(words | context, name)]
         if missing or missing_names:
-            is_partly = len(missing) < len(claim.numbers) or (
-                not missing and len(missing_names) < len(claim.names)
-            )
+            is_partly = len(missing) + len(missing_names) < len(claim.numbers | claim.names)
             score = min(score, (SUPPORTED if is_partly else PARTLY) - 0.01)
         return score
-
-
-def speaks_of(question: str, evidence: Iterable[Evidence]) -> bool:
-    """Whether the evidence, with its passages, knows every name and number of ``question``.
-
-    What is true of Nova Scotia does not answer a question about Georgia.
-    """
-    asked = claim_of(question)
-    contexts = [item.context for item in evidence]
-    words = frozenset[str]().union(*(context.words for context in contexts))
-    numbers = frozenset[float]().union(*(context.numbers for context in contexts))
-    return asked.numbers <= numbers and all(holds(words, name) for name in asked.names)
 
 
 def _one_for_each_document(supports: list[Support], known: str) -> list[Support]:

@@ -59,7 +59,8 @@ class Claim:
     """The checkable content of a stretch of text."""
 
     words: frozenset[str]  # stems of the telling words, those of names included
-    names: frozenset[str]  # stems of capitalised words, a sentence's first word left out
+    names: frozenset[str]  # stems of capitalised words inside a sentence
+    starts: frozenset[str]  # stems of capitalised words that begin one, which may be names
     numbers: frozenset[float]  # 17 billion is 17e9; “a hundred” is 100
 
 
@@ -70,13 +71,14 @@ def claim_of(text: str) -> Claim:
     tokens = [match.group() for match in matches]
     between = [plain[left.end() : right.start()] for left, right in pairwise(matches)]
     starts = {0} | {at for at, gap in enumerate(between, start=1) if re.search(r'[.!?:“"]', gap)}
-    words = {stem(token) for token in tokens if _is_telling(token)}
-    names = {
-        stem(token)
-        for position, token in enumerate(tokens)
-        if token[0].isupper() and position not in starts and _is_telling(token)
-    }
-    return Claim(frozenset(words), frozenset(names), frozenset(_numbers(tokens)))
+    telling = [(at, token) for at, token in enumerate(tokens) if _is_telling(token)]
+    capitalised = [(at, stem(token)) for at, token in telling if token[0].isupper()]
+    return Claim(
+        words=frozenset(stem(token) for _, token in telling),
+        names=frozenset(word for at, word in capitalised if at not in starts),
+        starts=frozenset(word for at, word in capitalised if at in starts),
+        numbers=frozenset(_numbers(tokens)),
+    )
 
 
 @lru_cache(maxsize=50_000)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from index.sentences import Span, sentence_spans
-from rag.cite import Evidence, Evidences, Footnotes, is_refusal, speaks_of
+from rag.cite import ANSWERS, Evidence, Evidences, Footnotes, is_refusal
 from rag.records import REFUSAL, Sentence
 
 _SETTLED = 12
@@ -54,7 +54,7 @@ class Draft:
         if (
             self.is_refusal
             or not any(sentence.status == "supported" for sentence in kept)
-            or not speaks_of(self._question, self._evidence)
+            or self._evidences.coverage(self._question, self._evidence) < ANSWERS
         ):
             return REFUSAL, ()
         placed: list[Sentence] = []
