@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import pairwise
 
 import numpy as np
 
@@ -44,11 +44,8 @@ _FRAGMENT = 3
 _MOST_CITATIONS = 3
 """Documents that are cited for one sentence; each supports it by itself."""
 
-_PAIRED = 6
-"""The best so many sentences are tried two by two when none supports a sentence alone."""
-
 _WORTH_A_SECOND = 0.1
-"""Two sentences are cited together when that supports at least this much more than one."""
+"""Neighbours are cited together when that supports at least this much more than one."""
 
 _REFUSING = re.compile(
     r"""(?:passages?|documents?|texts?|sources?|information|context)\b[^.]{0,60}
@@ -105,8 +102,9 @@ class Evidences:
     def support(self, sentence: str, *, question: str) -> list[Support]:
         """What supports ``sentence``, an answer to ``question``; best first, empty if nothing.
 
-        First the best single sentence, or the best two together where none suffices alone;
-        then sentences of other documents that support it as well.
+        First the best single sentence, or with it the one before or after it where it does not
+        suffice alone; then sentences of other documents that support it as well. Sentences
+        from afar are never put together: a number of one is not a fact of the other.
         """
         claim, asked = claim_of(sentence), claim_of(question)
         claim = replace(claim, names=claim.names | (claim.starts & self._names))
@@ -132,9 +130,9 @@ class Evidences:
         if best.score < SUPPORTED:
             pairs = [
                 Support(self._score(claim, asked, pair, float(meaning)), pair)
-                for one, other in combinations(sorted(order[:_PAIRED]), 2)
+                for one, other in pairwise(range(len(self._items)))
                 for pair in [(self._items[one], self._items[other])]
-                if pair[0].document == pair[1].document
+                if pair[0].document == pair[1].document and best.evidence[0] in pair
                 for meaning in [max(meanings[one], meanings[other])]
             ]
             pair = max(pairs, key=lambda pair: pair.score, default=best)
@@ -172,8 +170,11 @@ class Evidences:
         words = frozenset[str]().union(*(item.claim.words for item in items))
         numbers = frozenset[float]().union(*(item.claim.numbers for item in items))
         beside = frozenset[str]().union(*(item.context.words for item in items))
+        repeated = asked.numbers & frozenset[float]().union(
+            *(item.context.numbers for item in items)
+        )
         rare = math.log(1 + len(self._items))
-        missing = {number for number in claim.numbers if number not in numbers}
+        missing = claim.numbers - numbers - repeated
         missing_names = set()
         total = _NEWS * rare * len(claim.numbers)
         covered = total - _NEWS * rare * len(missing)

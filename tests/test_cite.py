@@ -111,6 +111,20 @@ def test_what_no_document_says_is_not_supported(text: str) -> None:
     assert sentence.status != "supported"
 
 
+def test_a_number_of_the_question_may_stand_beside_the_quote() -> None:
+    sentence = check(
+        "The two planes carried nearly a hundred troops and 35 tons of cargo.",
+        question="What did the two planes carry?",
+    )
+    assert sentence.status == "supported"
+    assert sentence.citations[0].quote.startswith("They carried nearly a hundred troops")
+
+
+def test_a_number_of_the_answer_must_stand_in_the_quote() -> None:
+    sentence = check("The minister met his two counterparts on Sunday.", question="Who met whom?")
+    assert sentence.status != "supported"
+
+
 def test_two_sentences_together_can_support_one() -> None:
     sentence = check("Two planes landed outside the capital on Saturday with 35 tons of cargo.")
     assert sentence.status == "supported"
