@@ -1,7 +1,7 @@
 """Questions in, answers with footnotes out: one conversation over one index."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,7 +11,7 @@ from index.search import Index
 from models.errors import QuestionError
 from models.resolve import resolve_llm
 from rag.cite import Evidences, Footnotes
-from rag.draft import Draft
+from rag.draft import FIRST_LOOK, SECOND_LOOK, Draft
 from rag.generate import Generate, LlamaCpp
 from rag.prompt import SYSTEM, Message, question_message, search_query
 from rag.records import (
@@ -19,6 +19,7 @@ from rag.records import (
     Answer,
     Done,
     Event,
+    LookingAgain,
     Retrieved,
     Sentence,
     SentenceDone,
@@ -120,24 +121,28 @@ class Chat:
         text, first_token, tokens = REFUSAL, None, 0
         sentences: tuple[Sentence, ...] = ()
         if hits:
-            messages, new = self._prompt(question, hits)
+            new = self._unread(question, hits)
             read = [*(hit for turn in self._turns for hit in turn.hits), *new]
-            draft = Draft(
-                question, Evidences(read, self._search.embed), Footnotes(self._search.document)
-            )
-            with closing(self._generate(messages, max_tokens=_ANSWER_TOKENS)) as pieces:
-                for piece in pieces:
-                    first_token = first_token or time.monotonic() - started
-                    tokens += 1
-                    yield Token(piece)
-                    for sentence in draft.add(piece):
-                        yield SentenceDone(sentence)
-                    if draft.is_refusal:
-                        break
+            evidences = Evidences(read, self._search.embed)
+            for look in (FIRST_LOOK, SECOND_LOOK):
+                asked = question_message(question, new, may_refuse=look.may_refuse)
+                draft = Draft(question, evidences, Footnotes(self._search.document), look)
+                with closing(self._write(asked)) as pieces:
+                    for piece in pieces:
+                        first_token = first_token or time.monotonic() - started
+                        tokens += 1
+                        yield Token(piece)
+                        for sentence in draft.add(piece):
+                            yield SentenceDone(sentence)
+                        if draft.is_refusal:
+                            break
+                if not draft.is_refusal or look is SECOND_LOOK:
+                    break
+                yield LookingAgain()
 
             # 3. What stands after the check is the answer.
             text, sentences = draft.finish()
-            self._turns.append(_Turn(question, text, messages[-1], draft.text, new))
+            self._turns.append(_Turn(question, text, asked, draft.text, new))
         answer = Answer(
             question=question,
             text=text,
@@ -156,31 +161,35 @@ class Chat:
         last = self._turns[-1]
         return [last.question] if last.answer == REFUSAL else [last.question, last.answer]
 
-    def _prompt(
-        self, question: str, hits: tuple[Hit, ...]
-    ) -> tuple[list[Message], tuple[Hit, ...]]:
-        """The messages for the model, and which of the hits it has not read yet.
+    def _unread(self, question: str, hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
+        """Which of the hits the model has not read yet, having made room for them.
 
         Turns are only ever appended, so that the model keeps what it has read. When no more
         fit, all but the last are forgotten at once, for shortening a conversation has it
         read again from the start.
         """
         for turns in (self._turns, self._turns[-1:], []):
+            self._turns = list(turns)
             seen = {hit.passage for turn in turns for hit in turn.hits}
             new = tuple(hit for hit in hits if hit.passage not in seen)
-            messages = [
-                Message(role="system", content=SYSTEM),
-                *(message for turn in turns for message in turn.messages),
-                question_message(question, list(new)),
-            ]
+            messages = self._messages(question_message(question, new))
             tokens = sum(
                 self._generate.count_tokens(message["content"]) + _MESSAGE_TOKENS
                 for message in messages
             )
             if tokens + _ANSWER_TOKENS <= self._generate.context_tokens:
                 break
-        self._turns = list(turns)
-        return messages, new
+        return new
+
+    def _messages(self, asked: Message) -> list[Message]:
+        return [
+            Message(role="system", content=SYSTEM),
+            *(message for turn in self._turns for message in turn.messages),
+            asked,
+        ]
+
+    def _write(self, asked: Message) -> Generator[str, None, None]:
+        return self._generate(self._messages(asked), max_tokens=_ANSWER_TOKENS)
 
 
 def check_question(question: str) -> str:

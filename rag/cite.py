@@ -26,9 +26,6 @@ SUPPORTED = 0.55
 PARTLY = 0.4
 """Support from which part of a sentence counts as supported."""
 
-ANSWERS = 0.4
-"""Share of the question that the cited passages must speak of; see ``Evidences.coverage``."""
-
 _WORDS_SHARE = 0.6
 """How much of the support is words; the rest is meaning."""
 
@@ -40,6 +37,9 @@ _NEWS = 2
 
 _FRAGMENT = 3
 """An answer's sentence with fewer telling words is read together with its question."""
+
+_COUNTED = 12
+"""Numbers up to a dozen count things (“the two planes”) that a text need not count again."""
 
 _MOST_CITATIONS = 3
 """Documents that are cited for one sentence; each supports it by itself."""
@@ -145,14 +145,16 @@ class Evidences:
     def coverage(self, question: str, evidence: Iterable[Evidence]) -> float:
         """How much of ``question`` the evidence, with its passages, speaks of: 0 to 1.
 
-        The share of the question's telling words, rare ones counting more; 0 when a name or
-        number is missing: what is true of Nova Scotia does not answer a question about Georgia.
+        The share of the question's telling words, rare ones counting more; 0 when a name, a
+        year or a quantity is missing: what is true of Nova Scotia does not answer a question
+        about Georgia.
         """
         asked = claim_of(question)
         contexts = [item.context for item in evidence]
         words = frozenset[str]().union(*(context.words for context in contexts))
         numbers = frozenset[float]().union(*(context.numbers for context in contexts))
-        if not asked.numbers <= numbers or not all(holds(words, name) for name in asked.names):
+        large = {number for number in asked.numbers if number > _COUNTED}
+        if not large <= numbers or not all(holds(words, name) for name in asked.names):
             return 0.0
         rare = math.log(1 + len(self._items))
         weights = {word: self._weights.get(word, rare) for word in asked.words}
@@ -170,11 +172,8 @@ class Evidences:
         words = frozenset[str]().union(*(item.claim.words for item in items))
         numbers = frozenset[float]().union(*(item.claim.numbers for item in items))
         beside = frozenset[str]().union(*(item.context.words for item in items))
-        repeated = asked.numbers & frozenset[float]().union(
-            *(item.context.numbers for item in items)
-        )
         rare = math.log(1 + len(self._items))
-        missing = claim.numbers - numbers - repeated
+        missing = claim.numbers - numbers - asked.numbers
         missing_names = set()
         total = _NEWS * rare * len(claim.numbers)
         covered = total - _NEWS * rare * len(missing)

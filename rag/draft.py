@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from index.sentences import Span, sentence_spans
-from rag.cite import ANSWERS, Evidence, Evidences, Footnotes, is_refusal
+from rag.cite import Evidence, Evidences, Footnotes, is_refusal
 from rag.records import REFUSAL, Sentence
 
 _SETTLED = 12
@@ -15,15 +15,32 @@ _MARKUP = re.compile(r"\*\*|__|`|^\s*(?:[-*•#]+|\d{1,2}[.)])\s+|\s*\[\d+(?:,\s
 """Marks of emphasis, lists and citations, which the rules do not ask the model for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One of two attempts at a question, and how strictly it is judged."""
+
+    may_refuse: bool
+    answers: float  # the least share of the question that the cited passages speak of
+
+
+FIRST_LOOK = Look(may_refuse=True, answers=0.4)
+SECOND_LOOK = Look(may_refuse=False, answers=0.55)
+"""A small model often refuses what it could answer. Asked again without that way out, it answers;
+the check then decides alone, so it asks for more."""
+
+
 class Draft:
     """An answer being written, over the evidence it is held against."""
 
-    def __init__(self, question: str, evidences: Evidences, footnotes: Footnotes) -> None:
+    def __init__(
+        self, question: str, evidences: Evidences, footnotes: Footnotes, look: Look = FIRST_LOOK
+    ) -> None:
         """Starts empty."""
         self.text = ""
         self._question = question
         self._evidences = evidences
         self._footnotes = footnotes
+        self._look = look
         self._checked: dict[Span, Sentence] = {}
         self._evidence: list[Evidence] = []  # all that is cited
 
@@ -54,7 +71,7 @@ class Draft:
         if (
             self.is_refusal
             or not any(sentence.status == "supported" for sentence in kept)
-            or self._evidences.coverage(self._question, self._evidence) < ANSWERS
+            or self._evidences.coverage(self._question, self._evidence) < self._look.answers
         ):
             return REFUSAL, ()
         placed: list[Sentence] = []

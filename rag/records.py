@@ -116,6 +116,11 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class LookingAgain:
+    """Event: the model refused at first and is asked again; forget its tokens so far."""
+
+
+@dataclass(frozen=True, slots=True)
 class SentenceDone:
     """Event: a sentence is finished and checked."""
 
@@ -133,4 +138,4 @@ class Done:
     answer: Answer
 
 
-Event = Retrieved | Token | SentenceDone | Done
+Event = Retrieved | Token | LookingAgain | SentenceDone | Done

@@ -10,6 +10,7 @@ from index.records import Document, Hit, Passage, Vectors
 from index.split import split
 from models.progress import OnProgress, Progress
 from rag.prompt import Message
+from rag.records import REFUSAL
 
 
 class WordEmbedder:
@@ -61,7 +62,7 @@ class ListSearch:
 
 
 class ScriptedModel:
-    """Writes the given texts, one for each question, a word at a time."""
+    """Writes the given texts, one each time it is asked, a word at a time; then refuses."""
 
     name = "scripted"
 
@@ -76,7 +77,9 @@ class ScriptedModel:
 
     def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[str, None, None]:
         self.asked.append(messages)
-        for piece in re.findall(r"\S+\s*", self._texts.pop(0))[:max_tokens]:
+        for piece in re.findall(r"\S+\s*", self._texts.pop(0) if self._texts else REFUSAL)[
+            :max_tokens
+        ]:
             self.pieces_written += 1
             yield piece
 

@@ -3,7 +3,7 @@
 import pytest
 
 from models.errors import QuestionError
-from rag import REFUSAL, Answer, Chat, Done, Retrieved, SentenceDone, Token
+from rag import REFUSAL, Answer, Chat, Done, LookingAgain, Retrieved, SentenceDone, Token
 from tests.fakes import ListSearch, ScriptedModel, document
 
 NEWS = document(
@@ -65,10 +65,30 @@ def test_what_nothing_supports_becomes_the_refusal() -> None:
     assert (answer.text, answer.is_refusal, answer.citations) == (REFUSAL, True, ())
 
 
-def test_a_refusing_model_is_stopped_and_refuses() -> None:
-    conversation, _, model = chat(f"{REFUSAL} However, the planes carried 35 tons of cargo.")
+def test_a_refusing_model_is_stopped_and_asked_once_more_without_that_way_out() -> None:
+    conversation, _, model = chat(f"{REFUSAL} However, bananas.", f"{REFUSAL} However, bananas.")
     assert conversation.ask("What did the planes carry?").is_refusal
-    assert model.pieces_written < 8
+    assert model.pieces_written == 2 * len(REFUSAL.split())
+    first, second = (messages[-1]["content"] for messages in model.asked)
+    assert first.startswith(second)
+    assert REFUSAL in first.removeprefix(second)
+
+
+def test_a_second_look_can_find_the_answer() -> None:
+    conversation, _, _ = chat(REFUSAL, "The planes carried 35 tons of cargo.")
+    events = list(conversation.stream("How much cargo did the planes carry?"))
+    again = next(at for at, event in enumerate(events) if isinstance(event, LookingAgain))
+    answer = events[-1].answer if isinstance(events[-1], Done) else None
+    assert answer
+    tokens = "".join(event.text for event in events[again:] if isinstance(event, Token))
+    assert tokens == answer.text == "The planes carried 35 tons of cargo."
+
+
+def test_a_second_look_is_judged_more_strictly() -> None:
+    """The evidence speaks of the cargo, but of too little else that the question asks."""
+    question = "How much cargo did the airline's bankrupt insurer confiscate?"
+    said = "The planes carried 35 tons of cargo."
+    assert chat(REFUSAL, said)[0].ask(question).is_refusal
 
 
 def test_nothing_relevant_found_asks_no_model() -> None:
