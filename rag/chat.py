@@ -126,7 +126,8 @@ class Chat:
             evidences = Evidences(read, self._search.embed)
             for look in (FIRST_LOOK, SECOND_LOOK):
                 asked = question_message(question, new, may_refuse=look.may_refuse)
-                draft = Draft(question, evidences, Footnotes(self._search.document), look)
+                footnotes = Footnotes(self._search.document)
+                draft = Draft(question, evidences, footnotes, look, query=query)
                 with closing(self._write(asked)) as pieces:
                     for piece in pieces:
                         first_token = first_token or time.monotonic() - started

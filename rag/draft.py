@@ -23,7 +23,7 @@ class Look:
     answers: float  # the least share of the question that the cited passages speak of
 
 
-FIRST_LOOK = Look(may_refuse=True, answers=0.4)
+FIRST_LOOK = Look(may_refuse=True, answers=0.3)
 SECOND_LOOK = Look(may_refuse=False, answers=0.55)
 """A small model often refuses what it could answer. Asked again without that way out, it answers;
 the check then decides alone, so it asks for more."""
@@ -33,9 +33,16 @@ class Draft:
     """An answer being written, over the evidence it is held against."""
 
     def __init__(
-        self, question: str, evidences: Evidences, footnotes: Footnotes, look: Look = FIRST_LOOK
+        self,
+        question: str,
+        evidences: Evidences,
+        footnotes: Footnotes,
+        look: Look = FIRST_LOOK,
+        *,
+        query: str = "",
     ) -> None:
-        """Starts empty."""
+        """Starts empty. ``query`` is the question with what it points back to, if it does."""
+        self._meant = query or question
         self.text = ""
         self._question = question
         self._evidences = evidences
@@ -71,7 +78,11 @@ class Draft:
         if (
             self.is_refusal
             or not any(sentence.status == "supported" for sentence in kept)
-            or self._evidences.coverage(self._question, self._evidence) < self._look.answers
+            or max(
+                self._evidences.coverage(meant, self._evidence)
+                for meant in (self._question, self._meant)
+            )
+            < self._look.answers
         ):
             return REFUSAL, ()
         placed: list[Sentence] = []

@@ -114,6 +114,16 @@ def test_a_follow_up_is_searched_with_what_it_points_back_to() -> None:
     assert "35 tons" not in second[-1]["content"]
 
 
+def test_a_follow_up_in_other_words_is_answered() -> None:
+    """None of its own words stands in the evidence; what it points back to does."""
+    conversation, _, _ = chat(
+        "Two military planes landed outside the capital on Saturday.",
+        "The planes carried 35 tons of cargo.",
+    )
+    conversation.ask("How many planes landed outside the capital?")
+    assert not conversation.ask("And what did they bring?").is_refusal
+
+
 def test_a_new_topic_is_searched_alone() -> None:
     conversation, search, _ = chat("Two military planes landed outside the capital.", REFUSAL)
     conversation.ask("How many planes landed?")
