@@ -25,6 +25,7 @@ from index.store import (
     GenerationWriter,
     Manifest,
     current_generation,
+    file_sha256,
     writing,
 )
 from models.errors import DocumentError, StoreError
@@ -113,8 +114,7 @@ def make_plan(folder: Path, old_digests: dict[str, str], on_progress: OnProgress
     for number, file in enumerate(files, start=1):
         id_ = file.relative_to(folder).as_posix()
         try:
-            with file.open("rb") as stream:
-                sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            sha256 = file_sha256(file)
         except OSError as error:
             plan.skipped.append(Skipped(id_, f"cannot be read: {error.strerror}"))
             continue

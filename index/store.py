@@ -265,7 +265,7 @@ class GenerationWriter:
         self._connection.execute("COMMIT")
         self._connection.close()
         vectors.write(self.folder / _VECTORS, embeddings)
-        files = {file: _sha256(self.folder / file) for file in (_VECTORS, _PASSAGES)}
+        files = {file: file_sha256(self.folder / file) for file in (_VECTORS, _PASSAGES)}
         text = json.dumps({**asdict(manifest), "files": files}, indent=2, ensure_ascii=False)
         (self.folder / _MANIFEST).write_text(text, encoding="utf-8")
         for path in [*self.folder.iterdir(), self.folder, self.folder.parent]:
@@ -333,7 +333,8 @@ def rebuild_command(name: str) -> str:
     return "footnote index" + ("" if name == "default" else f" --name {name}")
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file's bytes, in hex. Raises OSError if it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -80,7 +80,7 @@ class Draft:
             or not any(sentence.status == "supported" for sentence in kept)
             or max(
                 self._evidences.coverage(meant, self._evidence)
-                for meant in (self._question, self._meant)
+                for meant in {self._question, self._meant}
             )
             < self._look.answers
         ):
