@@ -1,4 +1,4 @@
-"""What every test gets: a home of its own, so that none touches the user's indexes."""
+"""What every test gets: a home of its own, and none of the user's settings of the hub."""
 
 from pathlib import Path
 
@@ -15,6 +15,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty FOOTNOTE_HOME."""
     folder = tmp_path / "footnote-home"
     monkeypatch.setenv("FOOTNOTE_HOME", str(folder))
+    for setting in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_ENDPOINT", "HF_TOKEN"):
+        monkeypatch.delenv(setting, raising=False)
     return folder
 
 
