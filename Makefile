@@ -23,7 +23,7 @@ test: setup-dev models browser  ## Set everything up, then run every test, the r
 	$(BIN)/pytest
 
 check: lint  ## Linters and the quick tests
-	$(BIN)/pytest -q -m "not real"
+	$(BIN)/pytest -q -n auto -m "not real"
 
 lint: setup-dev  ## Style, types, and the direction of imports
 	$(BIN)/ruff check .

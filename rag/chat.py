@@ -10,16 +10,16 @@ from index.records import Document, Hit, Vectors
 from index.search import Index
 from models.errors import QuestionError
 from models.resolve import resolve_llm
+from rag.answerable import HOPELESS
 from rag.cite import Evidences, Footnotes
-from rag.draft import FIRST_LOOK, SECOND_LOOK, Draft
+from rag.draft import Draft
 from rag.generate import Generate, LlamaCpp
-from rag.prompt import SYSTEM, Message, question_message, search_query
+from rag.prompt import SYSTEM, Message, judge_message, points_back, question_message
 from rag.records import (
     REFUSAL,
     Answer,
     Done,
     Event,
-    LookingAgain,
     Retrieved,
     Sentence,
     SentenceDone,
@@ -36,9 +36,16 @@ _LEAST_SIMILARITY = 0.2
 _LONGEST_QUESTION = 400
 """Words. A longer one would crowd out the passages."""
 
+_MOST_PASSAGES = 8
+"""Passages that are read at once, those of the turn that a question points back to included."""
+
+_NEAREST_LINES = 3
+"""Sentences of the passages that are shown again, just before the question."""
+
 _ANSWER_TOKENS = 200
-_MESSAGE_TOKENS = 8
-"""What a chat format puts around a message, at most."""
+
+_REPLY_TOKENS = _ANSWER_TOKENS + 2400
+"""Left free for the answer, the nearest lines, the last turn, and the chat format's marks."""
 
 
 class Search(Protocol):
@@ -56,17 +63,16 @@ class Search(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """A past question and answer, as the model read and wrote them."""
+    """The last question and answer, and the passages that were read for them."""
 
     question: str
-    answer: str  # as the user saw it
-    asked: Message
-    written: str  # by the model, before the check
-    hits: tuple[Hit, ...]  # the passages in the message
+    answer: str
+    hits: tuple[Hit, ...]
 
     @property
-    def messages(self) -> tuple[Message, Message]:
-        return self.asked, Message(role="assistant", content=self.written)
+    def texts(self) -> list[str]:
+        """What a new question can point back to."""
+        return [self.question] if self.answer == REFUSAL else [self.question, self.answer]
 
 
 class Chat:
@@ -76,7 +82,7 @@ class Chat:
         """Takes what finds and what writes; ``Chat.open`` brings the real ones."""
         self._search = search
         self._generate = generate
-        self._turns: list[_Turn] = []
+        self._last: _Turn | None = None
 
     @classmethod
     def open(cls, *, name: str = "default", model: str | None = None) -> "Chat":
@@ -111,7 +117,9 @@ class Chat:
         started = time.monotonic()
 
         # 1. Find passages, for what the question means in this conversation.
-        query = search_query(question, self._previous())
+        last = self._last if points_back(question) else None
+        before = last.texts if last else []
+        query = " ".join([*before, question])
         found = self._search.search(query, limit=PASSAGES)
         hits = tuple(found) if any(h.similarity >= _LEAST_SIMILARITY for h in found) else ()
         searched = time.monotonic() - started
@@ -119,15 +127,16 @@ class Chat:
 
         # 2. Let the model write from them, and check each sentence when it is whole.
         text, first_token, tokens = REFUSAL, None, 0
+        read: tuple[Hit, ...] = ()
         sentences: tuple[Sentence, ...] = ()
         if hits:
-            new = self._unread(question, hits)
-            read = [*(hit for turn in self._turns for hit in turn.hits), *new]
+            read = self._fitting(question, hits, last)
             evidences = Evidences(read, self._search.embed)
-            for look in (FIRST_LOOK, SECOND_LOOK):
-                asked = question_message(question, new, may_refuse=look.may_refuse)
-                footnotes = Footnotes(self._search.document)
-                draft = Draft(question, evidences, footnotes, look, query=query)
+            lines = evidences.nearest(query, limit=_NEAREST_LINES)
+            asked = question_message(question, read, lines=lines, before=before)
+            draft = Draft(question, evidences, Footnotes(self._search.document), query=query)
+            odds = self._generate.yes(self._messages(judge_message(asked)))
+            if odds > HOPELESS:
                 with closing(self._write(asked)) as pieces:
                     for piece in pieces:
                         first_token = first_token or time.monotonic() - started
@@ -135,15 +144,10 @@ class Chat:
                         yield Token(piece)
                         for sentence in draft.add(piece):
                             yield SentenceDone(sentence)
-                        if draft.is_refusal:
-                            break
-                if not draft.is_refusal or look is SECOND_LOOK:
-                    break
-                yield LookingAgain()
 
             # 3. What stands after the check is the answer.
-            text, sentences = draft.finish()
-            self._turns.append(_Turn(question, text, asked, draft.text, new))
+            text, sentences = draft.finish(odds)
+        self._last = _Turn(question, text, read)
         answer = Answer(
             question=question,
             text=text,
@@ -155,39 +159,26 @@ class Chat:
         )
         yield Done(answer)
 
-    def _previous(self) -> list[str]:
-        """The last question and its answer, for what a new question points back to."""
-        if not self._turns:
-            return []
-        last = self._turns[-1]
-        return [last.question] if last.answer == REFUSAL else [last.question, last.answer]
+    def _fitting(self, question: str, hits: tuple[Hit, ...], last: _Turn | None) -> tuple[Hit, ...]:
+        """What to read: the passages of the turn that is pointed back to, then the new ones.
 
-    def _unread(self, question: str, hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
-        """Which of the hits the model has not read yet, having made room for them.
-
-        Turns are only ever appended, so that the model keeps what it has read. When no more
-        fit, all but the last are forgotten at once, for shortening a conversation has it
-        read again from the start.
+        So the model keeps what it has read. As many of the new ones as fit are read, and the
+        old ones with them only if there is room for all.
         """
-        for turns in (self._turns, self._turns[-1:], []):
-            self._turns = list(turns)
-            seen = {hit.passage for turn in turns for hit in turn.hits}
-            new = tuple(hit for hit in hits if hit.passage not in seen)
-            messages = self._messages(question_message(question, new))
-            tokens = sum(
-                self._generate.count_tokens(message["content"]) + _MESSAGE_TOKENS
-                for message in messages
-            )
-            if tokens + _ANSWER_TOKENS <= self._generate.context_tokens:
-                break
-        return new
+        old = last.hits if last else ()
+        known = {hit.passage for hit in old}
+        new = tuple(hit for hit in hits if hit.passage not in known)
+        choices = [old + new, *(hits[:count] for count in range(len(hits), 1, -1))]
+        room = self._generate.context_tokens - _REPLY_TOKENS
+        for choice in choices:
+            if len(choice) <= _MOST_PASSAGES:
+                asked = question_message(question, choice)["content"]
+                if self._generate.count_tokens(SYSTEM + asked) <= room:
+                    return choice
+        return hits[:1]
 
     def _messages(self, asked: Message) -> list[Message]:
-        return [
-            Message(role="system", content=SYSTEM),
-            *(message for turn in self._turns for message in turn.messages),
-            asked,
-        ]
+        return [Message(role="system", content=SYSTEM), asked]
 
     def _write(self, asked: Message) -> Generator[str, None, None]:
         return self._generate(self._messages(asked), max_tokens=_ANSWER_TOKENS)

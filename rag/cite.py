@@ -38,14 +38,14 @@ _NEWS = 2
 _FRAGMENT = 3
 """An answer's sentence with fewer telling words is read together with its question."""
 
-_COUNTED = 12
-"""Numbers up to a dozen count things (“the two planes”) that a text need not count again."""
-
 _MOST_CITATIONS = 3
 """Documents that are cited for one sentence; each supports it by itself."""
 
 _WORTH_A_SECOND = 0.1
 """Neighbours are cited together when that supports at least this much more than one."""
+
+_LONGEST_LINE = 500
+"""Characters of a sentence that is shown again before the question."""
 
 _REFUSING = re.compile(
     r"""(?:passages?|documents?|texts?|sources?|information|context)\b[^.]{0,60}
@@ -75,6 +75,7 @@ class Evidence:
     text: str
     claim: Claim
     context: Claim  # of its passage and title: what “he” and “it” stand for
+    is_line: bool  # neither a title nor endless
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Evidences:
         """Takes every sentence of the hits' passages; ``embed`` gives unit vectors."""
         self._embed = embed
         self._items = [item for hit in hits for item in _sentences_of(hit)]
+        self._rows = {(item.document, item.start): row for row, item in enumerate(self._items)}
         self._vectors = embed([item.text for item in self._items])
         frequency = Counter(word for item in self._items for word in item.claim.words)
         self._names = frozenset[str]().union(*(item.claim.names for item in self._items))
@@ -142,24 +144,22 @@ class Evidences:
         others = [singles[at] for at in order[1:] if singles[at].score >= SUPPORTED]
         return [best, *_one_for_each_document(others, best.evidence[0].document)][:_MOST_CITATIONS]
 
-    def coverage(self, question: str, evidence: Iterable[Evidence]) -> float:
-        """How much of ``question`` the evidence, with its passages, speaks of: 0 to 1.
+    def nearest(self, question: str, *, limit: int) -> list[str]:
+        """The sentences nearest to ``question`` in meaning, best first.
 
-        The share of the question's telling words, rare ones counting more; 0 when a name, a
-        year or a quantity is missing: what is true of Nova Scotia does not answer a question
-        about Georgia.
+        Without titles, which say little, and endless sentences, which are tables or lists.
         """
-        asked = claim_of(question)
-        contexts = [item.context for item in evidence]
-        words = frozenset[str]().union(*(context.words for context in contexts))
-        numbers = frozenset[float]().union(*(context.numbers for context in contexts))
-        large = {number for number in asked.numbers if number > _COUNTED}
-        if not large <= numbers or not all(holds(words, name) for name in asked.names):
-            return 0.0
-        rare = math.log(1 + len(self._items))
-        weights = {word: self._weights.get(word, rare) for word in asked.words}
-        covered = sum(weight for word, weight in weights.items() if holds(words, word))
-        return covered / sum(weights.values()) if weights else 1.0
+        if not self._items:
+            return []
+        near = self._vectors @ self._embed([question])[0]
+        best = (self._items[row] for row in np.argsort(-near, kind="stable"))
+        texts = dict.fromkeys(item.text for item in best if item.is_line)
+        return list(texts)[:limit]
+
+    def relevance(self, question: str, evidence: Iterable[Evidence]) -> float:
+        """How near the nearest of ``evidence``, which is of these, is to ``question``: a cosine."""
+        rows = [self._rows[item.document, item.start] for item in evidence]
+        return float((self._vectors[rows] @ self._embed([question])[0]).max()) if rows else 0.0
 
     def _score(
         self, claim: Claim, asked: Claim, items: tuple[Evidence, ...], meaning: float
@@ -217,6 +217,7 @@ def _sentences_of(hit: Hit) -> list[Evidence]:
             text=text,
             claim=claim_of(text),
             context=context,
+            is_line=len(text) <= _LONGEST_LINE and text.lstrip("# ") != passage.title,
         )
         for span in sentence_spans(passage.text)
         if (text := passage.text[span.start : span.end])

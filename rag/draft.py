@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from index.sentences import Span, sentence_spans
+from rag.answerable import Signs
 from rag.cite import Evidence, Evidences, Footnotes, is_refusal
 from rag.records import REFUSAL, Sentence
 
@@ -15,47 +16,20 @@ _MARKUP = re.compile(r"\*\*|__|`|^\s*(?:[-*•#]+|\d{1,2}[.)])\s+|\s*\[\d+(?:,\s
 """Marks of emphasis, lists and citations, which the rules do not ask the model for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One of two attempts at a question, and how strictly it is judged."""
-
-    may_refuse: bool
-    answers: float  # the least share of the question that the cited passages speak of
-
-
-FIRST_LOOK = Look(may_refuse=True, answers=0.3)
-SECOND_LOOK = Look(may_refuse=False, answers=0.55)
-"""A small model often refuses what it could answer. Asked again without that way out, it answers;
-the check then decides alone, so it asks for more."""
-
-
 class Draft:
     """An answer being written, over the evidence it is held against."""
 
     def __init__(
-        self,
-        question: str,
-        evidences: Evidences,
-        footnotes: Footnotes,
-        look: Look = FIRST_LOOK,
-        *,
-        query: str = "",
+        self, question: str, evidences: Evidences, footnotes: Footnotes, *, query: str = ""
     ) -> None:
         """Starts empty. ``query`` is the question with what it points back to, if it does."""
-        self._meant = query or question
         self.text = ""
         self._question = question
+        self._meant = {question, query or question}
         self._evidences = evidences
         self._footnotes = footnotes
-        self._look = look
         self._checked: dict[Span, Sentence] = {}
         self._evidence: list[Evidence] = []  # all that is cited
-
-    @property
-    def is_refusal(self) -> bool:
-        """Whether the model has begun by saying that the documents do not answer."""
-        spans = sentence_spans(self.text)
-        return bool(spans) and is_refusal(self.text[spans[0].start : spans[0].end])
 
     def add(self, piece: str) -> Iterator[Sentence]:
         """Takes a further piece of text; gives the sentences that it completes."""
@@ -66,23 +40,20 @@ class Draft:
                 if sentence.status != "unsupported":
                     yield sentence
 
-    def finish(self) -> tuple[str, tuple[Sentence, ...]]:
+    def finish(self, odds: float) -> tuple[str, tuple[Sentence, ...]]:
         """The answer that stands: its text and sentences, or the refusal and none.
 
         Sentences that nothing supports are left out. The answer is the refusal when it begins
-        by refusing, when no sentence is supported whole, or when what it cites does not speak
-        of what the question names.
+        by refusing, when no sentence is supported whole, or when all the signs together say
+        that it does not answer. ``odds`` is the model's own sign: ``Generate.yes``.
         """
-        sentences = [self._check(span) for span in sentence_spans(self.text)]
+        spans = sentence_spans(self.text)
+        sentences = [self._check(span) for span in spans]
         kept = [sentence for sentence in sentences if sentence.status != "unsupported"]
         if (
-            self.is_refusal
-            or not any(sentence.status == "supported" for sentence in kept)
-            or max(
-                self._evidences.coverage(meant, self._evidence)
-                for meant in {self._question, self._meant}
-            )
-            < self._look.answers
+            not any(sentence.status == "supported" for sentence in kept)
+            or is_refusal(self.text[spans[0].start : spans[0].end])
+            or not self._signs(odds, kept).answer
         ):
             return REFUSAL, ()
         placed: list[Sentence] = []
@@ -92,6 +63,13 @@ class Draft:
             end = start + len(sentence.text)
             placed.append(replace(sentence, start=start, end=end))
         return " ".join(sentence.text for sentence in placed), tuple(placed)
+
+    def _signs(self, odds: float, kept: list[Sentence]) -> Signs:
+        return Signs(
+            odds=odds,
+            support=max(citation.support for s in kept for citation in s.citations),
+            relevance=max(self._evidences.relevance(m, self._evidence) for m in self._meant),
+        )
 
     def _check(self, span: Span) -> Sentence:
         if span not in self._checked:

@@ -32,6 +32,9 @@ class Generate(Protocol):
     def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[str, None, None]:
         """The answer's text, piece by piece; closing the iterator stops the model."""
 
+    def yes(self, messages: list[Message]) -> float:
+        """How much likelier a yes than a no is as the answer's first word: the log of the ratio."""
+
 
 class LlamaCpp:
     """A GGUF model in this process. One answer at a time; a second caller waits."""
@@ -53,6 +56,12 @@ class LlamaCpp:
                 f"The model {path} cannot be loaded ({error}): run 'footnote models check', "
                 "or choose another with --model."
             ) from error
+        self._yes, self._no = (self._first_token(word) for word in ("Yes", "No"))
+
+    def _first_token(self, word: str) -> int:
+        token = self._llama.tokenize(word.encode(), add_bos=False)[0]
+        assert isinstance(token, int)
+        return token
 
     def count_tokens(self, text: str) -> int:
         """The number of tokens of ``text``, without special ones."""
@@ -71,6 +80,23 @@ class LlamaCpp:
                 text = chunk["choices"][0]["delta"].get("content")
                 if text:
                     yield text
+
+    def yes(self, messages: list[Message]) -> float:
+        """How much likelier “Yes” than “No” is as the answer's first word: the log of the ratio.
+
+        What the messages share with the last call's is not read again.
+        """
+        found: list[float] = []
+
+        def look(_: Any, scores: Any) -> Any:
+            found.append(float(scores[self._yes] - scores[self._no]))
+            return scores
+
+        with self._turn:
+            self._llama.create_chat_completion(
+                messages=messages, temperature=0.0, max_tokens=1, logits_processor=[look]
+            )
+        return found[0]
 
 
 class _Llama(Llama):  # type: ignore[misc]

@@ -8,7 +8,7 @@ from index.records import Hit
 Status = Literal["supported", "partly", "unsupported"]
 
 REFUSAL = "The documents do not say."
-"""The one refusal: prompt, code, page and tests all use this constant."""
+"""The one refusal: code, page and tests all use this constant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +116,6 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class LookingAgain:
-    """Event: the model refused at first and is asked again; forget its tokens so far."""
-
-
-@dataclass(frozen=True, slots=True)
 class SentenceDone:
     """Event: a sentence is finished and checked."""
 
@@ -138,4 +133,4 @@ class Done:
     answer: Answer
 
 
-Event = Retrieved | Token | LookingAgain | SentenceDone | Done
+Event = Retrieved | Token | SentenceDone | Done

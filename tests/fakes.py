@@ -62,14 +62,19 @@ class ListSearch:
 
 
 class ScriptedModel:
-    """Writes the given texts, one each time it is asked, a word at a time; then refuses."""
+    """Writes the given texts, one each time it is asked, a word at a time; then refuses.
+
+    ``odds`` is what it says when it is asked whether the passages answer the question.
+    """
 
     name = "scripted"
 
-    def __init__(self, *texts: str, context_tokens: int = 4000) -> None:
+    def __init__(self, *texts: str, context_tokens: int = 4000, odds: float = 2.0) -> None:
         self._texts = list(texts)
         self.context_tokens = context_tokens
+        self.odds = odds
         self.asked: list[list[Message]] = []
+        self.judged: list[list[Message]] = []
         self.pieces_written = 0
 
     def count_tokens(self, text: str) -> int:
@@ -82,6 +87,10 @@ class ScriptedModel:
         ]:
             self.pieces_written += 1
             yield piece
+
+    def yes(self, messages: list[Message]) -> float:
+        self.judged.append(messages)
+        return self.odds
 
 
 def document(text: str, *, id_: str = "notes.txt", title: str = "") -> Document:

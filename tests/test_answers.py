@@ -27,10 +27,8 @@ QUESTIONS = json.loads(Path(__file__).with_name("questions.json").read_text(enco
 
 pytestmark = pytest.mark.real
 
-RIGHT_AT_LEAST = 0.7
-REFUSED_AT_LEAST = 0.75
-"""Below these something has broken. The aims, 17 of 20 right and 9 of 10 refused, are higher and
-not reached yet on both folders: docs/notes.md has the figures."""
+RIGHT_AT_LEAST = 17 / 20
+REFUSED_AT_LEAST = 9 / 10
 
 
 @dataclass(frozen=True)

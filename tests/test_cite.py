@@ -136,6 +136,30 @@ def test_a_fragment_is_read_with_its_question() -> None:
     assert "35 ton" in sentence.citations[0].quote
 
 
+def test_the_nearest_lines_are_sentences_and_each_is_shown_once() -> None:
+    titled = document(
+        "# Planes land\n\nTwo planes land. " * 2 + "They carried cargo.", title="Planes land"
+    )
+    evidences = Evidences([Hit(p, 0.03, 0.5) for p in split(titled)], WordEmbedder().embed)
+    assert evidences.nearest("Do two planes land?", limit=5) == [
+        "Two planes land.",
+        "They carried cargo.",
+    ]
+    assert evidences.nearest("Do two planes land?", limit=1) == ["Two planes land."]
+
+
+def test_relevance_is_that_of_the_nearest_sentence_cited() -> None:
+    evidences = Evidences([Hit(p, 0.03, 0.5) for p in split(NEWS)], WordEmbedder().embed)
+    cited = [
+        item
+        for support in evidences.support("They carried 35 tons of cargo.", question="")
+        for item in support.evidence
+    ]
+    near = evidences.relevance("How many tons of cargo?", cited)
+    assert near > evidences.relevance("Who called the visit routine?", cited) > 0
+    assert evidences.relevance("How many tons of cargo?", []) == 0
+
+
 @pytest.mark.parametrize(
     "text",
     [

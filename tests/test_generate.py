@@ -68,3 +68,11 @@ def test_a_broken_file_is_one_sentence(tmp_path: Path) -> None:
     path.write_bytes(b"GGUF" + b"\x03\x00\x00\x00" + b"\xff" * 64)
     with pytest.raises(ModelError, match=r"broken.gguf cannot be loaded .*--model"):
         LlamaCpp(path)
+
+
+def test_yes_is_likelier_where_it_is_the_answer(model: LlamaCpp) -> None:
+    def odds(answer: str) -> float:
+        return model.yes([{"role": "user", "content": f"Repeat this word: {answer}"}])
+
+    assert odds("Yes") > odds("No")
+    assert odds("Yes") == odds("Yes")

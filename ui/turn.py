@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from index.records import Hit
-from rag.records import Answer, Done, Event, LookingAgain, Retrieved, Sentence, SentenceDone, Token
+from rag.records import Answer, Done, Event, Retrieved, Sentence, SentenceDone, Token
 
 Stage = Literal[
     "waiting",  # asked, and the model is busy with somebody else's question
@@ -49,10 +49,6 @@ class Turn:
             case Token(text):
                 self.text += text
                 self.stage = "writing"
-            case LookingAgain():
-                self.text = ""
-                self.checked = []
-                self.stage = "reading"
             case SentenceDone(sentence):
                 self.checked.append(sentence)
             case Done(answer):
