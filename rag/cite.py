@@ -41,6 +41,9 @@ _FRAGMENT = 3
 _MOST_CITATIONS = 3
 """Documents that are cited for one sentence; each supports it by itself."""
 
+_AS_GOOD = 0.2
+"""A further document is cited if it supports the sentence about as well as the best one."""
+
 _WORTH_A_SECOND = 0.1
 """Neighbours are cited together when that supports at least this much more than one."""
 
@@ -141,7 +144,8 @@ class Evidences:
             if pair.score >= max(SUPPORTED, best.score + _WORTH_A_SECOND):
                 return [pair]
             return [best] if best.score >= PARTLY else []
-        others = [singles[at] for at in order[1:] if singles[at].score >= SUPPORTED]
+        enough = max(SUPPORTED, best.score - _AS_GOOD)
+        others = [singles[at] for at in order[1:] if singles[at].score >= enough]
         return [best, *_one_for_each_document(others, best.evidence[0].document)][:_MOST_CITATIONS]
 
     def nearest(self, question: str, *, limit: int) -> list[str]:
@@ -183,8 +187,8 @@ class Evidences:
             total += weight
             if holds(words, word):
                 covered += weight
-            elif holds(beside, word) and not is_news:
-                covered += _BESIDE * weight
+            elif holds(beside, word) and (not is_news or word in claim.given):
+                covered += _BESIDE * weight  # a text that calls him Trump need not say Donald
             elif word in claim.names:
                 missing_names.add(word)
         score = _WORDS_SHARE * covered / total + (1 - _WORDS_SHARE) * meaning

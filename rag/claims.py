@@ -60,6 +60,7 @@ class Claim:
 
     words: frozenset[str]  # stems of the telling words, those of names included
     names: frozenset[str]  # stems of capitalised words inside a sentence
+    given: frozenset[str]  # those of them before another: first names, titles
     starts: frozenset[str]  # stems of capitalised words that begin one, which may be names
     numbers: frozenset[float]  # 17 billion is 17e9; “a hundred” is 100
 
@@ -73,8 +74,12 @@ def claim_of(text: str) -> Claim:
     starts = {0} | {at for at, gap in enumerate(between, start=1) if re.search(r'[.!?:“"]', gap)}
     telling = [(at, token) for at, token in enumerate(tokens) if _is_telling(token)]
     capitalised = [(at, stem(token)) for at, token in telling if token[0].isupper()]
+    places = {at for at, _ in capitalised}
     return Claim(
         words=frozenset(stem(token) for _, token in telling),
+        given=frozenset(
+            word for at, word in capitalised if at + 1 in places and between[at].isspace()
+        ),
         names=frozenset(word for at, word in capitalised if at not in starts),
         starts=frozenset(word for at, word in capitalised if at in starts),
         numbers=frozenset(_numbers(tokens)),

@@ -58,6 +58,27 @@ def test_names_are_capitalised_words_inside_a_sentence() -> None:
     }
 
 
+def test_what_stands_before_a_name_is_no_name_of_its_own() -> None:
+    claim = claim_of("There President Jorge Arreaza, Minister of Peru, met Lavrov.")
+    assert claim.given == {"presid", "jorg"}
+
+
+def test_a_first_name_may_stand_beside_the_quote() -> None:
+    """But not a surname, and not a first name that the passage does not have."""
+    text = "Jorge Arreaza landed in Caracas on Monday. Arreaza bought nine old ships from Peru."
+    hits = [Hit(passage, 0.03, 0.5) for passage in split(document(text))]
+
+    def statuses(name: str) -> str:
+        evidences = Evidences(hits, WordEmbedder().embed)
+        said = f"In fact {name} bought nine old ships from Peru."
+        supports = evidences.support(said, question="Who bought the ships?")
+        return Footnotes(lambda _: document(text)).check(said, supports, start=0).status
+
+    assert statuses("Jorge Arreaza") == "supported"
+    assert statuses("Pedro Arreaza") != "supported"
+    assert statuses("Jorge Perez") != "supported"
+
+
 def test_us_is_not_us() -> None:
     assert "america" in claim_of("The U.S. army").words
     assert "america" not in claim_of("They told us nothing").words
