@@ -47,6 +47,9 @@ _AS_GOOD = 0.2
 _WORTH_A_SECOND = 0.1
 """Neighbours are cited together when that supports at least this much more than one."""
 
+_LINE_WORDS = 0.6
+"""What the share of the question's words counts beside the cosine: docs/notes.md."""
+
 _LONGEST_LINE = 500
 """Characters of a sentence that is shown again before the question."""
 
@@ -149,16 +152,25 @@ class Evidences:
         return [best, *_one_for_each_document(others, best.evidence[0].document)][:_MOST_CITATIONS]
 
     def nearest(self, question: str, *, limit: int) -> list[str]:
-        """The sentences nearest to ``question`` in meaning, best first.
+        """The sentences nearest to ``question`` in meaning and words, best first.
 
         Without titles, which say little, and endless sentences, which are tables or lists.
         """
         if not self._items:
             return []
         near = self._vectors @ self._embed([question])[0]
+        asked = claim_of(question).words
+        near += _LINE_WORDS * np.array([self._share(asked, item) for item in self._items])
         best = (self._items[row] for row in np.argsort(-near, kind="stable"))
         texts = dict.fromkeys(item.text for item in best if item.is_line)
         return list(texts)[:limit]
+
+    def _share(self, asked: frozenset[str], item: Evidence) -> float:
+        """How much of the words ``asked`` the item holds, rare ones counting more: 0 to 1."""
+        rare = math.log(1 + len(self._items))
+        weights = {word: self._weights.get(word, rare) for word in asked}
+        held = sum(weight for word, weight in weights.items() if holds(item.claim.words, word))
+        return held / sum(weights.values()) if weights else 0.0
 
     def relevance(self, question: str, evidence: Iterable[Evidence]) -> float:
         """How near the nearest of ``evidence``, which is of these, is to ``question``: a cosine."""
