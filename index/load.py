@@ -1,16 +1,18 @@
-"""Files into documents: which files a folder holds, and the text of each."""
+"""A file into a document: its text, by the reader of its format."""
 
 import hashlib
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
 from index.formats.content import Content
-from index.records import Document, Skipped
+from index.records import Document
 from models.errors import DocumentError
 
 MAX_BYTES = 100_000_000
+
+READERS = 1
+"""Changes when some format's reader would give another text: then all is read again."""
 
 _FORMATS = {  # suffix: module below index.formats
     ".txt": "text",
@@ -20,119 +22,106 @@ _FORMATS = {  # suffix: module below index.formats
     ".htm": "html",
     ".pdf": "pdf",
     ".docx": "docx",
+    ".pptx": "pptx",
+    ".xlsx": "sheets",
+    ".xlsm": "sheets",
+    ".xls": "sheets",
+    ".ods": "sheets",
+    ".csv": "tabular",
+    ".tsv": "tabular",
+    ".epub": "epub",
+    ".eml": "mail",
+    ".mbox": "mailbox",
+    ".json": "json_text",
+    ".jsonl": "json_lines",
+    ".ndjson": "json_lines",
 }
 SUFFIXES = frozenset(_FORMATS)
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
+"""Of scans and photographs: read only by request, for it takes seconds a page and a program."""
+
+_IS_IMAGE = "is an image; run with --ocr to have it read"
+_IS_SCAN = "holds no text: it is a scan; run with --ocr to have it read by Tesseract"
 
 
-def document_files(folder: Path) -> tuple[list[Path], list[Skipped]]:
-    """The files below ``folder`` that can be read, and those that cannot, each sorted by path.
-
-    Hidden files and folders, and the lock files of open Word documents, are in neither list.
-    A link is followed only to a file inside ``folder``. Raises DocumentError if ``folder``
-    is not a folder.
-    """
-    if not folder.is_dir():
-        raise DocumentError(f"{folder} is not a folder; name one: footnote index FOLDER")
-    files: list[Path] = []
-    skipped: list[Skipped] = []
-    home = folder.resolve()
-    for path in _walk(folder, skipped):
-        reason = _reason_to_skip(path, home)
-        if reason is None:
-            files.append(path)
-        else:
-            skipped.append(Skipped(_shown(path, folder), reason))
-    files.sort(key=lambda path: path.relative_to(folder).as_posix())
-    skipped.sort(key=lambda skip: skip.path)
-    return files, skipped
+def reason_not_to_read(path: Path, *, ocr: bool) -> str | None:
+    """Why a file with this name is not read; None if it is."""
+    suffix = path.suffix.lower()
+    if suffix in IMAGE_SUFFIXES:
+        return None if ocr else _IS_IMAGE
+    return None if suffix in SUFFIXES else f"format {suffix} is not supported"
 
 
-def _walk(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
-    """Every visible file, and every link to a folder; folders that are closed to us are skipped."""
-
-    def note(error: OSError) -> None:
-        skipped.append(Skipped(_shown(Path(error.filename), folder), _why_unread(error)))
-
-    for place, folders, names in os.walk(folder, onerror=note):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        links = [name for name in folders if Path(place, name).is_symlink()]
-        for name in [*links, *names]:
-            if not name.startswith((".", "~$")):
-                yield Path(place, name)
-
-
-def _reason_to_skip(path: Path, home: Path) -> str | None:
-    reason = None
-    try:
-        path.name.encode("utf-8")
-        if path.is_symlink():
-            reason = _reason_not_to_follow(path, home)
-        elif not path.is_file():
-            reason = "is not a regular file"
-    except UnicodeEncodeError:
-        return "has a name that is not UTF-8"
-    except OSError as error:
-        return _why_unread(error)
-    if not path.suffix:
-        return reason or "has no suffix that tells its format"
-    if path.suffix.lower() not in SUFFIXES:
-        return reason or f"format {path.suffix.lower()} is not supported"
-    return reason
-
-
-def _reason_not_to_follow(link: Path, home: Path) -> str | None:
-    if not link.exists():
-        return "is a link to nothing"
-    target = link.resolve()
-    if not target.is_relative_to(home):
-        return "is a link out of the folder"
-    return None if target.is_file() else "is a link to another folder"
-
-
-def _shown(path: Path, folder: Path) -> str:
-    """The path below ``folder`` with forward slashes, fit to be printed and stored."""
-    return os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace")
-
-
-def load_document(path: Path, *, id: str, sha256: str | None = None) -> Document:  # noqa: A002
+def load_document(
+    path: Path,
+    *,
+    id: str,  # noqa: A002
+    sha256: str | None = None,
+    ocr: bool = False,
+) -> Document:
     """The file at ``path`` as a document with this ``id``; loading it again gives the same.
 
-    ``sha256`` is computed from the file's bytes if it is not given. Raises DocumentError if
+    ``sha256`` is computed from the file's bytes if it is not given. With ``ocr``, Tesseract
+    reads images, and each PDF that holds no text of its own. Raises DocumentError if
     the file cannot be read, is not what its suffix says, needs a password, is larger than
     100 MB, or holds no text; the message is a clause: "needs a password".
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise DocumentError(f"format {path.suffix.lower()} is not supported")
-    data = _bytes(path)
-    # Imported here for start-up time: most folders need one or two of the libraries.
-    read: Callable[[bytes], Content] = import_module(
-        f"index.formats.{_FORMATS[path.suffix.lower()]}"
-    ).read
+    if reason := reason_not_to_read(path, ocr=ocr):
+        raise DocumentError(reason)
+    return read_document(
+        file_bytes(path), suffix=path.suffix.lower(), id=id, sha256=sha256, ocr=ocr
+    )
+
+
+def read_document(
+    data: bytes,
+    *,
+    suffix: str,
+    id: str,  # noqa: A002
+    sha256: str | None = None,
+    ocr: bool = False,
+) -> Document:
+    """``load_document`` of a file with these bytes and this ``suffix``, in lower case."""
     try:
-        content = read(data)
+        if suffix in IMAGE_SUFFIXES:
+            content = _function("ocr", "read_image")(data)
+        else:
+            content = _function(_FORMATS[suffix], "read")(data)
+        if suffix == ".pdf" and ocr and not content.text:
+            content = _function("ocr", "read_scan")(data)
     except RecursionError as error:
         raise DocumentError("is nested too deeply to be read") from error
     except MemoryError as error:
         raise DocumentError("needs more memory than there is") from error
     if not content.text:
-        raise DocumentError("holds no text")
+        raise DocumentError(_IS_SCAN if suffix == ".pdf" and not ocr else "holds no text")
     return Document(
         id=id,
         title=content.title,
         text=content.text,
         sha256=sha256 or hashlib.sha256(data).hexdigest(),
         sections=content.sections,
+        author=content.author,
+        date=content.date,
+        source=content.source,
     )
 
 
-def _bytes(path: Path) -> bytes:
+def _function(module: str, name: str) -> Callable[[bytes], Content]:
+    """Imported only now for start-up time: most folders need one or two of the libraries."""
+    function: Callable[[bytes], Content] = getattr(import_module(f"index.formats.{module}"), name)
+    return function
+
+
+def file_bytes(path: Path) -> bytes:
+    """What is in the file; DocumentError if it cannot be read, is empty, or too large."""
     try:
         if path.exists() and not path.is_file():
             raise DocumentError("is not a regular file")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise DocumentError(_why_unread(error)) from error
+        raise DocumentError(why_unread(error)) from error
     if not data:
         raise DocumentError("is empty")
     if len(data) > MAX_BYTES:
@@ -140,5 +129,6 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
-def _why_unread(error: OSError) -> str:
+def why_unread(error: OSError) -> str:
+    """The reason as a clause: “cannot be read: permission denied”."""
     return f"cannot be read: {(error.strerror or type(error).__name__).lower()}"

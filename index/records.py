@@ -2,23 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.progress import OnProgress
-
 Vectors = NDArray[np.float32]
 
-SectionKind = Literal["page", "heading"]
+SectionKind = Literal["page", "slide", "sheet", "row", "chapter", "message", "record", "heading"]
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
     """A named stretch of a document's text: ``document.text[start:end]``.
 
-    ``label`` is what a reader looks for: a page's number, a heading's words.
+    ``label`` is what a reader looks for: a page's number, a sheet's name, a heading's words.
+    Sections may lie in one another: a row in its sheet, a heading in its chapter.
     """
 
     kind: SectionKind
@@ -36,6 +35,10 @@ class Document:
     text: str
     sha256: str  # of the file's bytes, in hex
     sections: tuple[Section, ...] = ()  # ordered by start; may be empty
+    author: str = ""  # this and what follows as the document itself gives it; empty if it does not
+    date: str = ""  # ISO 8601: when it was written or published
+    source: str = ""  # the address that it was saved from
+    copies: tuple[str, ...] = ()  # the ids of further files with the same bytes, not indexed again
 
     def section_at(self, offset: int, kind: SectionKind) -> str | None:
         """The label of the last section of that kind that holds ``offset``, or None."""
@@ -45,6 +48,15 @@ class Document:
             if section.kind == kind and section.start <= offset < section.end
         ]
         return labels[-1] if labels else None
+
+    def place_at(self, offset: int) -> str:
+        """Where ``offset`` is, for a reader: “page 3”; “sheet Budget, row 17”; empty if unnamed."""
+        parts = []
+        for kind in get_args(SectionKind):
+            label = self.section_at(offset, kind)
+            if label:
+                parts.append(f"“{label}”" if kind == "heading" else f"{kind} {label}")
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +106,7 @@ class BuildReport:
     changed: tuple[str, ...]
     renamed: tuple[tuple[str, str], ...]  # (old id, new id)
     removed: tuple[str, ...]
+    copies: tuple[tuple[str, str], ...]  # (id of the copy, id of the document it is one of)
     unchanged: int
     embedded_passages: int
     skipped: tuple[Skipped, ...]
@@ -115,5 +128,5 @@ class Embedder(Protocol):
     def dimension(self) -> int:
         """The number of components of a vector."""
 
-    def embed(self, texts: list[str], *, on_progress: OnProgress | None = None) -> Vectors:
+    def embed(self, texts: list[str]) -> Vectors:
         """Vectors of ``texts``: float32, (len(texts), dimension), unit length."""

@@ -14,6 +14,11 @@ _WRAPPED_SHARE = 0.6
 
 _LIST_ITEM_OR_HEADING = re.compile(r"\s*(?:[-*+•#>|]|\d{1,3}[.)]\s)")
 
+_NAME = r"[^:;!?“”\"]{1,40}"
+_ROW = re.compile(rf".*(?<!\S)\|(?!\S)|{_NAME}: [^;]*; {_NAME}: ")
+_LONGEST_ROW = 400
+"""Characters; a longer one has running text in its cells, and is read by its sentences."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -27,19 +32,27 @@ def sentence_spans(text: str) -> list[Span]:
     """The sentences of ``text`` in order, without the white space around them.
 
     A line break ends a sentence, except inside a paragraph that is wrapped by hand.
-    Abbreviations, initials and quoted speech do not (sentencex, by Wikimedia).
+    Abbreviations, initials and quoted speech do not (sentencex, by Wikimedia). A row of a
+    table is one sentence, unless it is longer than 400 characters.
     """
+    sentences = (
+        trimmed(text, start, end) for block in _blocks(text) for start, end in _borders(text, block)
+    )
+    return [sentence for sentence in sentences if sentence]
+
+
+def is_row(line: str) -> bool:
+    """Whether ``line`` is a row of a table: “value | value” or “Name: value; Name: value”."""
+    return _ROW.match(line) is not None
+
+
+def _borders(text: str, block: Span) -> list[tuple[int, int]]:
+    part = text[block.start : block.end]
+    if len(part) <= _LONGEST_ROW and is_row(part):
+        return [(block.start, block.end)]
     return [
-        sentence
-        for block in _blocks(text)
-        for boundary in sentencex.get_sentence_boundaries("en", text[block.start : block.end])
-        if (
-            sentence := trimmed(
-                text,
-                block.start + boundary["start_index"],
-                block.start + boundary["end_index"],
-            )
-        )
+        (block.start + boundary["start_index"], block.start + boundary["end_index"])
+        for boundary in sentencex.get_sentence_boundaries("en", part)
     ]
 
 
@@ -64,6 +77,8 @@ def _blocks(text: str) -> list[Span]:
             and len(line) >= _WRAPPED_SHARE * widest
             and next_line.strip()
             and not line.startswith("#")
+            and not is_row(line)
+            and not is_row(next_line)
             and not _LIST_ITEM_OR_HEADING.match(next_line)
         )
         if not is_wrapped:

@@ -3,10 +3,13 @@
 Everything in them is invented. Each says a few things that questions can be asked about.
 """
 
-from datetime import UTC, datetime
+import zipfile
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import docx
+import pptx
+import xlsxwriter
 from fpdf import FPDF
 
 LIGHTHOUSE = """\
@@ -122,10 +125,123 @@ BRIDGE_PAGES = (
     ),
 )
 
+SLIPWAY_MAIL = """\
+From: =?utf-8?q?Ane_Ska=C3=A5r?= <ane@sorrelbay.example>
+To: Harbour Board <board@sorrelbay.example>
+Subject: Repairs to the slipway
+Date: Tue, 16 Apr 2024 09:12:00 +0200
+Message-ID: <1@sorrelbay.example>
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary="knot"
+
+--knot
+Content-Type: text/plain; charset="utf-8"
+Content-Transfer-Encoding: quoted-printable
+
+Dear board,
+
+the slipway below the boathouse has sunk by eleven centimetres since the au=
+tumn. The firm Halvard & Daughters offers to lift it for 27,300 euros, caf=
+=C3=A9 breaks included.
+
+We should decide before the regatta on 8 June, when forty boats are to be launched there.
+
+--knot
+Content-Type: application/pdf; name="offer.pdf"
+Content-Disposition: attachment; filename="offer.pdf"
+Content-Transfer-Encoding: base64
+
+JVBERi0xLjQK
+--knot--
+"""
+
+SEALS_MAILBOX = """\
+From lotte@tamsin.example Mon May  6 08:00:00 2024
+From: Lotte Brem <lotte@tamsin.example>
+To: wardens@tamsin.example
+Subject: Seals on the sandbank
+Date: Mon, 06 May 2024 08:00:00 +0200
+Content-Type: text/plain; charset=iso-8859-1
+
+This morning I counted 214 grey seals on the northern sandbank, among them 31 pups.
+
+>From the tower one can see that the dogs of the campers run down to the water at low tide.
+
+From otto@tamsin.example Mon May  6 17:30:00 2024
+From: otto@tamsin.example
+To: wardens@tamsin.example
+Subject: Re: Seals on the sandbank
+Date: Mon, 06 May 2024 17:30:00 +0200
+
+The sandbank will be closed to visitors from 10 May until the last day of August this year.
+
+"""
+
+LOANS = """\
+[
+  {
+    "id": 81,
+    "title": "A barometer for Tamsin school",
+    "lender": {"name": "Museum Society", "town": "Sorrel Bay"},
+    "text": "The aneroid barometer from the lamp room was lent to the school of Tamsin \
+for two years. It is insured for 1,150 euros."
+  },
+  {
+    "id": 82,
+    "title": "Charts of the reef",
+    "insured": true,
+    "text": "Nine charts of the reef from 1866 went to the university library \
+to be scanned in its cold store."
+  }
+]
+"""
+
+TIDES = """\
+{"day": "2024-05-06", "high": 3.40, "body": "The spring tide flooded the lower car \
+park at Sorrel Bay to a depth of 25 centimetres."}
+{"day": "2024-05-07", "high": 3.15, "body": "The ferry could not land at noon because the pier \
+stood too high above the deck."}
+"""
+
 VISITORS = (
     ("Year", "Visitors", "Income"),
     ("2022", "9,120", "41,700"),
     ("2023", "11,045", "48,200"),
+)
+
+BOATS = """\
+Boat,Built,Berth,Remarks
+Anna,1962,4,"Her planks were renewed by the yard at Tamsin, and she was dry in spring."
+Sea Holly,1987,11,"The engine was sold in 2021; since then she has been under sail alone."
+
+Kestrel,2003,2,"She belongs to the harbour master,
+who lends her to the school in the summer months."
+"""
+
+REPAIRS = (
+    ("Part", "Ordered", "Price", "Remarks"),
+    ("Lamp glass", date(2023, 4, 18), 1250, "It came from Tamsin in a crate that was too small."),
+    (
+        "Stair rail",
+        date(2023, 6, 2),
+        310.5,
+        "The smith of Sorrel Bay made it in nine days.",
+    ),
+)
+
+CHAPTERS = (
+    (
+        "The Rock",
+        "<h1>The Rock</h1><p>My father rowed us to the reef in the spring of 1911, and my mother "
+        "did not speak until we were there.</p><h2>The kitchen</h2><p>It was round, as every room "
+        "in that tower was, and the table had three legs of different lengths.</p>",
+    ),
+    (
+        "The Winter",
+        "<p>From November on no boat could land, and we ate what the goats and the cellar gave "
+        "us.</p><aside><p>The cellar had been cut into the reef by convicts, as I learned much "
+        "later.</p></aside>",
+    ),
 )
 
 
@@ -137,12 +253,28 @@ def write_samples(folder: Path) -> dict[str, Path]:
         "html": folder / "ferry.html",
         "pdf": folder / "bridge.pdf",
         "docx": folder / "minutes.docx",
+        "pptx": folder / "harbour-plan.pptx",
+        "xlsx": folder / "repairs.xlsx",
+        "csv": folder / "boats.csv",
+        "epub": folder / "childhood.epub",
+        "eml": folder / "slipway.eml",
+        "mbox": folder / "seals.mbox",
+        "json": folder / "loans.json",
+        "jsonl": folder / "tides.jsonl",
     }
     paths["txt"].write_text(LIGHTHOUSE, encoding="utf-8")
     paths["md"].write_text(WATER_REPORT, encoding="utf-8")
     paths["html"].write_text(FERRY_PAGE, encoding="utf-8")
     _write_bridge_report(paths["pdf"])
     _write_minutes(paths["docx"])
+    _write_harbour_plan(paths["pptx"])
+    _write_repairs(paths["xlsx"])
+    paths["csv"].write_text(BOATS, encoding="utf-8")
+    write_epub(paths["epub"], CHAPTERS)
+    paths["eml"].write_text(SLIPWAY_MAIL, encoding="utf-8")
+    paths["mbox"].write_text(SEALS_MAILBOX, encoding="utf-8")
+    paths["json"].write_text(LOANS, encoding="utf-8")
+    paths["jsonl"].write_text(TIDES, encoding="utf-8")
     return paths
 
 
@@ -184,3 +316,80 @@ def _write_minutes(path: Path) -> None:
     document.add_paragraph("Glass cases: ordered from Brandt and Sons", style="List Bullet")
     document.add_paragraph("Lifts: two, of which one takes a wheelchair", style="List Bullet")
     document.save(str(path))
+
+
+def _write_harbour_plan(path: Path) -> None:
+    presentation = pptx.Presentation()
+    properties = presentation.core_properties
+    properties.title, properties.author = "A Plan for the Harbour", "Nora Falk"
+    properties.created = datetime(2024, 2, 9, 10, 30, tzinfo=UTC)
+    cover = presentation.slides.add_slide(presentation.slide_layouts[0])
+    cover.shapes.title.text = "A Plan for the Harbour"
+    cover.placeholders[1].text = "Nora Falk, harbour master"
+    costs = presentation.slides.add_slide(presentation.slide_layouts[1])
+    costs.shapes.title.text = "What it costs"
+    costs.placeholders[1].text = (
+        "The eastern mole is to be raised by 80 centimetres before the autumn.\n"
+        "The province pays two thirds of the sum, and the village pays the rest of it."
+    )
+    costs.notes_slide.notes_text_frame.text = (
+        "Say here that the figures were checked by the auditor in January of this year."
+    )
+    presentation.save(str(path))
+
+
+def _write_repairs(path: Path) -> None:
+    with xlsxwriter.Workbook(str(path)) as workbook:
+        day = workbook.add_format({"num_format": "yyyy-mm-dd"})
+        sheet = workbook.add_worksheet("Repairs 2023")
+        for row, cells in enumerate(REPAIRS):
+            for column, cell in enumerate(cells):
+                if isinstance(cell, date):
+                    sheet.write_datetime(row, column, cell, day)
+                else:
+                    sheet.write(row, column, cell)
+
+
+def write_epub(
+    path: Path, chapters: tuple[tuple[str, str], ...], *, more: dict[str, str] | None = None
+) -> Path:
+    """A book of these chapters: the title in the table of contents, and what is in <body>."""
+    numbers = range(1, len(chapters) + 1)
+    items = "".join(
+        f'<item id="c{n}" href="text/c%20{n}.xhtml" media-type="application/xhtml+xml"/>'
+        for n in numbers
+    )
+    links = "".join(
+        f'<li><a href="text/c%20{n}.xhtml#top">{title}</a></li>'
+        for n, (title, _) in zip(numbers, chapters, strict=True)
+    )
+    files = {
+        "mimetype": "application/epub+zip",
+        "META-INF/container.xml": (
+            '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
+            '<rootfile full-path="OPS/book.opf"/></rootfiles></container>'
+        ),
+        "OPS/book.opf": (
+            '<package xmlns="http://www.idpf.org/2007/opf" '
+            'xmlns:dc="http://purl.org/dc/elements/1.1/" version="3.0"><metadata>'
+            "<dc:title>A Childhood on Grey Head</dc:title><dc:creator>Edda Morrow</dc:creator>"
+            "<dc:creator>Signe Vass</dc:creator><dc:date>1958-10-03</dc:date></metadata>"
+            '<manifest><item id="nav" href="nav.xhtml" properties="nav" '
+            f'media-type="application/xhtml+xml"/>{items}</manifest><spine><itemref idref="nav"/>'
+            + "".join(f'<itemref idref="c{n}"/>' for n in numbers)
+            + "</spine></package>"
+        ),
+        "OPS/nav.xhtml": (
+            '<html xmlns="http://www.w3.org/1999/xhtml"><body><h1>Contents</h1><nav><ol>'
+            f"{links}</ol></nav></body></html>"
+        ),
+    }
+    for n, (_, body) in zip(numbers, chapters, strict=True):
+        files[f"OPS/text/c {n}.xhtml"] = (
+            '<?xml version="1.0" encoding="utf-8"?><html xmlns="http://www.w3.org/1999/xhtml">'
+            f"<head><title/></head><body>{body}</body></html>"
+        )
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+        for name, content in {**files, **(more or {})}.items():
+            package.writestr(name, content)
+    return path

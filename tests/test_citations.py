@@ -11,6 +11,7 @@ from index.load import load_document
 from index.search import Index
 from index.sentences import sentence_spans
 from rag import Chat
+from tests import formats
 from tests.documents import write_samples
 from tests.fakes import ListSearch, ScriptedModel, WordEmbedder, document
 
@@ -24,7 +25,9 @@ def samples(tmp_path: Path) -> dict[str, Path]:
 
 def test_there_is_a_sample_of_every_format(samples: dict[str, Path]) -> None:
     suffixes = {path.suffix for path in samples.values()}
-    assert suffixes >= {".txt", ".md", ".html", ".pdf", ".docx"}
+    office = {".docx", ".pptx", ".xlsx", ".csv", ".epub"}
+    mail = {".eml", ".mbox", ".json", ".jsonl"}
+    assert suffixes >= {".txt", ".md", ".html", ".pdf"} | office | mail
 
 
 def test_a_quote_is_the_documents_text_at_its_place(samples: dict[str, Path]) -> None:
@@ -75,3 +78,9 @@ def test_any_answer_over_any_text_quotes_exactly(parts: list[str], gap: str) -> 
     chat = Chat(search=ListSearch(source), generate=ScriptedModel(" ".join(parts)))
     for citation in chat.ask(parts[0]).citations:
         assert source.text[citation.start : citation.end] == citation.quote
+
+
+def test_the_page_of_formats_is_up_to_date() -> None:
+    written = formats.PAGE.read_text(encoding="utf-8")
+    assert written == formats.page(), "run 'make formats'"
+    assert "| NO |" not in written

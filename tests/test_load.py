@@ -16,13 +16,14 @@ from fpdf import FPDF
 from hypothesis import given
 from hypothesis import strategies as st
 
+from index.folder import document_files
 from index.formats.content import clean
-from index.load import MAX_BYTES, SUFFIXES, document_files, load_document
+from index.load import MAX_BYTES, SUFFIXES, load_document
 from index.records import Document, Skipped
 from models.errors import DocumentError
 from tests.documents import BRIDGE_PAGES, LIGHTHOUSE, write_samples
 
-FORMATS = ("txt", "md", "html", "pdf", "docx")
+FORMATS = ("txt", "md", "html", "pdf", "docx", "eml", "mbox", "json", "jsonl")
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,10 @@ def sections(document: Document) -> dict[str, str]:
             "Minutes of the Museum Society",
             ["Minutes of the Museum Society", "Accounts", "The new wing"],
         ),
+        ("eml", "Repairs to the slipway", []),
+        ("mbox", "", ["1: Seals on the sandbank", "2: Re: Seals on the sandbank"]),
+        ("json", "", ["1", "2"]),
+        ("jsonl", "", ["1", "2"]),
     ],
 )
 def test_title_and_sections(
@@ -469,7 +474,9 @@ def test_pdf_with_a_password(tmp_path: Path) -> None:
 
 
 def test_pdf_without_text(tmp_path: Path) -> None:
-    with pytest.raises(DocumentError, match=r"^holds no text: it may be a scan$"):
+    with pytest.raises(
+        DocumentError, match=r"^holds no text: it is a scan; run with --ocr to have it"
+    ):
         load_document(write_pdf(tmp_path / "a.pdf", "", ""), id="a")
 
 
@@ -712,7 +719,7 @@ def test_document_files(tmp_path: Path) -> None:
     assert names == ["Z.docx", "a.html", "a/b/c.pdf", "a/z.md", "b.TXT"]
     assert skipped == [
         Skipped("README", "has no suffix that tells its format"),
-        Skipped("a/photo.JPG", "format .jpg is not supported"),
+        Skipped("a/photo.JPG", "is an image; run with --ocr to have it read"),
     ]
 
 

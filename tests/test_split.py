@@ -52,6 +52,16 @@ def sentences(text: str) -> list[str]:
         ("A heading\n\nA sentence.", ["A heading", "A sentence."]),
         ("Byline\nA sentence follows it.", ["Byline", "A sentence follows it."]),
         ("- one\n- two", ["- one", "- two"]),
+        ("Anna | No. 4. Dry\nIda | No. 5. Wet", ["Anna | No. 4. Dry", "Ida | No. 5. Wet"]),
+        (
+            "Boat: Anna; State: Dry. Sold.\nBoat: Kestrel; State: Wet",
+            ["Boat: Anna; State: Dry. Sold.", "Boat: Kestrel; State: Wet"],
+        ),
+        (
+            "He said: “No boat; no oil.” She said: “Go.”",
+            ["He said: “No boat; no oil.”", "She said: “Go.”"],
+        ),
+        (f"Anna | Dry. {'It sank. ' * 50}", ["Anna | Dry.", *["It sank."] * 50]),
         (
             "A text that somebody wrapped by hand at a fixed\nwidth goes on in the next line.",
             ["A text that somebody wrapped by hand at a fixed\nwidth goes on in the next line."],

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
-from index.records import Section
+from index.records import Section, SectionKind
+from index.sentences import is_row
 
 BlockKind = Literal["heading", "paragraph", "item", "row"]
 
@@ -16,8 +17,11 @@ class Content:
     """What a reader finds in one file. ``text`` is clean; offsets count its characters."""
 
     text: str
-    title: str = ""  # as the file itself gives it; empty if it gives none
+    title: str = ""  # this and what follows as the file itself gives it; empty if it does not
     sections: tuple[Section, ...] = ()
+    author: str = ""
+    date: str = ""  # ISO 8601, as precise as the file is: 2019, 2019-03-24, 2019-03-24T14:05:00
+    source: str = ""  # the address that it was saved from
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,16 @@ class Block:
 
     kind: BlockKind
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A page, a sheet, a message: a piece of a document that is read on its own."""
+
+    kind: SectionKind
+    label: str
+    content: Content
+    heading: str = ""  # a line to put above the text, if the text does not begin with one
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +97,54 @@ def content_of(blocks: Iterable[Block]) -> Content:
         if block.kind == "item":
             text = f"- {text}"
         if previous is not None:
-            is_run_on = block.kind == previous and block.kind in ("item", "row")
-            parts.append("\n" if is_run_on else "\n\n")
+            parts.append("\n" if _is_run_on(previous, Block(block.kind, text)) else "\n\n")
             position += len(parts[-1])
         if block.kind == "heading":
             headings.append(Heading(position, one_line(text)))
         parts.append(text)
         position += len(text)
-        previous = block.kind
+        previous = Block(block.kind, text)
     joined = "".join(parts)
     return Content(joined, sections=heading_sections(joined, headings))
+
+
+def _is_run_on(previous: Block, block: Block) -> bool:
+    """Whether ``block`` goes on the line after ``previous``; it must not be read on from there."""
+    if previous.kind == block.kind == "row":
+        return is_row(previous.text) and is_row(block.text)
+    return previous.kind == block.kind == "item"
+
+
+def text_part(kind: SectionKind, label: str, text: str) -> Part:
+    """A part that is plain text, cleaned."""
+    return Part(kind, label, Content(clean(text).strip()))
+
+
+def content_of_parts(parts: Iterable[Part]) -> Content:
+    """The parts as one text, each with a section, also an empty one, and its own within it."""
+    texts: list[str] = []
+    sections: list[Section] = []
+    position = 0
+    for part in parts:
+        if not part.content.text:
+            sections.append(Section(part.kind, part.label, position, position))
+            continue
+        if texts:
+            texts.append("\n\n")
+            position += 2
+        start = position
+        if part.heading:
+            texts.append(f"{part.heading}\n\n")
+            position += len(texts[-1])
+        end = position + len(part.content.text)
+        sections.append(Section(part.kind, part.label, start, end))
+        sections += (
+            replace(section, start=section.start + position, end=section.end + position)
+            for section in part.content.sections
+        )
+        texts.append(part.content.text)
+        position = end
+    return Content("".join(texts), sections=tuple(sections))
 
 
 def heading_sections(text: str, headings: list[Heading]) -> tuple[Section, ...]:

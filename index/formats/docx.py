@@ -1,7 +1,6 @@
 """Word documents: paragraphs, headings, lists and tables in the order of the page."""
 
 import io
-import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -18,13 +17,11 @@ from index.formats.content import (
     named_title,
     one_line,
 )
+from index.formats.metadata import iso_date, named_author
+from index.formats.package import check_package, is_ole
 from models.errors import DocumentError
 
-# A zip of 100 MB can unpack to terabytes; a book of 1,000 pages unpacks to a few MB.
-_MAX_UNPACKED_BYTES = 1_000_000_000
-
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of .doc, and of every encrypted file
-_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_TEMPLATE_DATE = "2013-12-23T23:15:00"  # of python-docx's own template, in all that is made of it
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _TEXT = {f"{_W}t", "{http://schemas.openxmlformats.org/officeDocument/2006/math}t"}
@@ -44,15 +41,15 @@ def read(data: bytes) -> Content:
     tracked changes on. Raises DocumentError if the file needs a password, is damaged, or
     is of another kind.
     """
-    if data.startswith(_OLE):
-        if _ENCRYPTED in data:
-            raise DocumentError("needs a password")
+    if is_ole(data):
         raise DocumentError("is not a DOCX file; Word or LibreOffice can save it as one")
     try:
-        _check_size(data)
+        check_package(data)
         document = docx.Document(io.BytesIO(data))
         blocks = list(_blocks(document.element.body, _Styles(document)))
         title = named_title(document.core_properties.title or "")
+        author = named_author(document.core_properties.author or "")
+        created = document.core_properties.created
     except (DocumentError, MemoryError, RecursionError):
         raise
     except Exception as error:
@@ -61,14 +58,13 @@ def read(data: bytes) -> Content:
         raise DocumentError("is not a DOCX file, or is damaged") from error
     content = content_of(blocks)
     heading = next((named_title(block.text) for block in blocks if block.kind == "heading"), "")
-    return replace(content, title=title or heading or first_line_title(content.text))
-
-
-def _check_size(data: bytes) -> None:
-    with zipfile.ZipFile(io.BytesIO(data)) as package:
-        unpacked = sum(member.file_size for member in package.infolist())
-    if unpacked > _MAX_UNPACKED_BYTES:
-        raise DocumentError("unpacks to more than 1 GB")
+    date = iso_date(created.isoformat()) if created else ""
+    return replace(
+        content,
+        title=title or heading or first_line_title(content.text),
+        author=author,
+        date="" if date == _TEMPLATE_DATE else date,
+    )
 
 
 class _Styles:

@@ -18,6 +18,7 @@ from index.formats.content import (
     named_title,
     one_line,
 )
+from index.formats.page_metadata import declared
 from index.formats.text import decode
 from models.errors import DocumentError
 
@@ -58,16 +59,35 @@ def read(data: bytes) -> Content:
 
     Raises DocumentError if ``data`` is not text or is no page.
     """
-    if data.count(0) < len(data) / 100:
-        data = data.replace(b"\0", b"")  # as browsers do; a page in UTF-16 has many more
-    declared = _DECLARED.search(data[:_DECLARED_WITHIN])
-    source = decode(data, declared=declared[1].decode("ascii", "replace") if declared else None)
+    source = _source(data)
     page = _parse(source)
     everything = _blocks(page)
     article = _article(page) if len(source) <= _EXTRACT_UP_TO else []
     blocks = everything if _is_too_little(article, everything, page) else article
     content = content_of(blocks)
-    return replace(content, title=_title(page, blocks) or first_line_title(content.text))
+    says = declared(page, source)
+    return replace(
+        content,
+        title=_title(page, blocks) or first_line_title(content.text),
+        author=says.author,
+        date=says.date,
+        source=says.source,
+    )
+
+
+def chapter_blocks(data: bytes) -> list[Block]:
+    """All text of a chapter of a book: its asides and footers are the author's own.
+
+    Raises DocumentError if ``data`` is not text or holds none.
+    """
+    return _blocks(_parse(_source(data)), is_book=True)
+
+
+def _source(data: bytes) -> str:
+    if data.count(0) < len(data) / 100:
+        data = data.replace(b"\0", b"")  # as browsers do; a page in UTF-16 has many more
+    label = _DECLARED.search(data[:_DECLARED_WITHIN])
+    return decode(data, declared=label[1].decode("ascii", "replace") if label else None)
 
 
 def _parse(source: str) -> Any:
@@ -131,9 +151,9 @@ def _title(page: Any, blocks: list[Block]) -> str:
     return named or heading
 
 
-def _blocks(root: Any) -> list[Block]:
+def _blocks(root: Any, *, is_book: bool = False) -> list[Block]:
     """The blocks of text below ``root``, in order."""
-    walk = _Walk()
+    walk = _Walk(is_book=is_book)
     body = root.find("body")
     walk.visit(root if body is None else body, "paragraph", keeps_lines=False)
     return walk.blocks
@@ -142,7 +162,8 @@ def _blocks(root: Any) -> list[Block]:
 class _Walk:
     """A walk over a tree: the blocks that are done, and the words of the open one."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_book: bool) -> None:
+        self._is_book = is_book
         self.blocks: list[Block] = []
         self._words: list[str] = []
 
@@ -157,11 +178,11 @@ class _Walk:
             self._visit_inside(element, kind, keeps_lines=keeps_lines)
             return
         self._close(kind, keeps_lines=keeps_lines)
-        if _is_around(element):
+        if tag == "nav" if self._is_book else _is_around(element):
             return
         if tag in _ROWS and next(element.iter(*_WITH_STRUCTURE), None) is None:
             cells = [cell for cell in element if cell.tag in _CELLS]
-            words = [one_line(" ".join(block.text for block in _blocks(cell))) for cell in cells]
+            words = [self._words_of(cell) for cell in cells]
             if any(words):
                 self.blocks.append(Block("row", " | ".join(words)))
             return
@@ -172,6 +193,9 @@ class _Walk:
         keeps_lines = tag in _LINES_KEPT or tag == "code"
         self._visit_inside(element, kind, keeps_lines=keeps_lines)
         self._close(kind, keeps_lines=keeps_lines)
+
+    def _words_of(self, cell: Any) -> str:
+        return one_line(" ".join(block.text for block in _blocks(cell, is_book=self._is_book)))
 
     def _visit_inside(self, element: Any, kind: BlockKind, *, keeps_lines: bool) -> None:
         self._add(element.text, keeps_lines=keeps_lines)

@@ -11,11 +11,13 @@ from index.formats.content import (
     named_title,
     one_line,
 )
+from index.formats.metadata import iso_date, named_author, web_address
 from index.formats.text import decode
 
 _FRONT_MATTER = re.compile(r"(---|\+\+\+)\n((?:.*\n)*?)(?:\1|\.\.\.)(?:\n|$)")
 _KEY = re.compile(r"""^["']?[\w-]+["']?[ ]*[:=]""", re.MULTILINE)
-_FRONT_TITLE = re.compile(r"^title[ ]*[:=][ ]*(.+)$", re.MULTILINE | re.IGNORECASE)
+# A key and its value on one line; a list, a mapping, or a text that begins below is not one.
+_FRONT_LINE = re.compile(r"""^["']?([\w-]+)["']?[ ]*[:=][ ]*([^\s\[{|>&*!#].*)$""", re.MULTILINE)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t](.*))?$")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)$")
@@ -32,20 +34,37 @@ def read(data: bytes) -> Content:
     """
     source = clean(decode(data))
     front = _FRONT_MATTER.match(source)
-    named = None
+    says: dict[str, str] = {}
     if front and _KEY.search(front[2]):
-        named = _FRONT_TITLE.search(front[2])
+        says = _front_lines(front[2])
         source = source[front.end() :]
     text = clean(source)
     levels = _headings(text)
     headings = [heading for _, heading in levels]
     first = next((heading.label for level, heading in levels if level == 1), None)
     title = (
-        (named_title(named[1].strip().strip("\"'")) if named else "")
+        named_title(says.get("title", ""))
         or named_title(first or (headings[0].label if headings else ""))
         or first_line_title(text)
     )
-    return Content(text, title, heading_sections(text, headings))
+    return Content(
+        text,
+        title,
+        heading_sections(text, headings),
+        author=named_author(says.get("author", "")),
+        date=iso_date(says.get("date", "")),
+        source=web_address(says.get("source", "")) or web_address(says.get("url", "")),
+    )
+
+
+def _front_lines(front: str) -> dict[str, str]:
+    """The simple lines of a front matter, YAML or TOML: values by their keys in lower case."""
+    says: dict[str, str] = {}
+    for key, value in _FRONT_LINE.findall(front):
+        quoted = re.match(r"""(["'])(.*?)\1\s*(?:#.*)?$""", value)
+        plain = quoted[2] if quoted else re.sub(r"\s#.*$", "", value)
+        says.setdefault(key.lower(), plain.strip().strip("\"'"))
+    return says
 
 
 def _headings(text: str) -> list[tuple[int, Heading]]:

@@ -2,15 +2,22 @@
 
 import re
 import threading
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import pypdfium2
 
-from index.formats.content import Content, clean, first_line_title, named_title
-from index.records import Section
+from index.formats.content import (
+    Content,
+    content_of_parts,
+    first_line_title,
+    named_title,
+    text_part,
+)
+from index.formats.metadata import iso_date, named_author
 from models.errors import DocumentError
 
 _PDFIUM = threading.Lock()  # the library is not thread-safe
@@ -39,45 +46,89 @@ class _Line:
 
 
 def read(data: bytes) -> Content:
-    """The text of a PDF, with a section for each page, also for an empty one.
+    """The text of a PDF, with a section for each page, also for an empty or unreadable one.
 
-    Raises DocumentError if the file needs a password, is damaged, or holds no text.
+    The text of a scan is empty. Raises DocumentError if the file needs a password, or is
+    damaged so that no page can be read.
     """
-    with _PDFIUM:
-        try:
-            with closing(pypdfium2.PdfDocument(data)) as document:
-                title = _title(document)
-                pages = [_lines(document, number) for number in range(len(document))]
-        except pypdfium2.PdfiumError as error:
-            if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
-                raise DocumentError("needs a password") from error
-            raise DocumentError("is not a PDF file, or is damaged") from error
-        except AssertionError as error:  # pypdfium2 asserts that pdfium counts right
-            raise DocumentError("is not a PDF file, or is damaged") from error
+    with _PDFIUM, closing(_open(data)) as document:
+        title = named_title(_property(document, "Title"))
+        author = named_author(_property(document, "Author"))
+        date = iso_date(_property(document, "CreationDate"))
+        pages = _pages(document)
     spacing = _usual_spacing(pages)
     compounds = {word.casefold() for page in pages for word in _compounds(page)}
-    texts = [clean(_page_text(page, spacing, compounds)).strip() for page in pages]
-    if not any(texts):
-        raise DocumentError("holds no text: it may be a scan")
-    parts: list[str] = []
-    sections: list[Section] = []
-    position = 0
-    for number, text in enumerate(texts, start=1):
-        if text and position:
-            parts.append("\n\n")
-            position += 2
-        sections.append(Section("page", str(number), position, position + len(text)))
-        parts.append(text)
-        position += len(text)
-    first = next(filter(None, texts))
-    return Content("".join(parts), title or first_line_title(first), tuple(sections))
+    content = content_of_parts(
+        text_part("page", str(number), _page_text(page, spacing, compounds))
+        for number, page in enumerate(pages, start=1)
+    )
+    first = next((section for section in content.sections if section.end), None)
+    if first and not title:
+        title = first_line_title(content.text[: first.end])
+    return replace(content, title=title, author=author, date=date)
 
 
-def _title(document: Any) -> str:
+def page_images(data: bytes, *, dots_per_inch: int, max_pixels: int) -> Iterator[Any]:
+    """Each page as a grey PIL image, made when it is asked for; None for one that is unreadable.
+
+    A page that would have more than ``max_pixels`` is drawn smaller. Raises DocumentError
+    like ``read``.
+    """
+    with _PDFIUM:
+        document = _open(data)
+        count = len(document)
     try:
-        return named_title(document.get_metadata_value("Title"))
-    except UnicodeDecodeError:  # not UTF-16, whatever the file says
+        for number in range(count):
+            with _PDFIUM:
+                image = _image(document, number, dots_per_inch / 72, max_pixels)
+            yield image
+    finally:
+        with _PDFIUM:
+            document.close()
+
+
+def _image(document: Any, number: int, scale: float, max_pixels: int) -> Any:
+    try:
+        with closing(document[number]) as page:
+            width, height = page.get_size()  # points, 72 to an inch
+            scale = min(scale, (max_pixels / max(width * height, 1)) ** 0.5)
+            with closing(page.render(scale=scale, grayscale=True)) as bitmap:
+                return bitmap.to_pil().copy()
+    except (pypdfium2.PdfiumError, AssertionError, ValueError):
+        return None
+
+
+def _open(data: bytes) -> Any:
+    try:
+        return pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
+            raise DocumentError("needs a password") from error
+        raise DocumentError("is not a PDF file, or is damaged") from error
+
+
+def _property(document: Any, name: str) -> str:
+    try:
+        return str(document.get_metadata_value(name))
+    except (UnicodeDecodeError, pypdfium2.PdfiumError):  # not UTF-16, whatever the file says
         return ""
+
+
+def _pages(document: Any) -> list[list[_Line]]:
+    """The lines of each page; one that cannot be read has none, as long as another can be."""
+    pages: list[list[_Line]] = []
+    unread: Exception | None = None
+    readable = 0
+    for number in range(len(document)):
+        try:
+            pages.append(_lines(document, number))
+            readable += 1
+        except (pypdfium2.PdfiumError, AssertionError) as error:
+            unread = error  # pypdfium2 asserts that pdfium counts right
+            pages.append([])
+    if not readable:
+        raise DocumentError("is not a PDF file, or is damaged") from unread
+    return pages
 
 
 def _lines(document: Any, number: int) -> list[_Line]:
