@@ -11,14 +11,10 @@ import numpy as np
 from index.records import Vectors
 from models.catalog import default, find
 from models.errors import ModelError
-from models.progress import OnProgress, Progress
 from models.resolve import local_path
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-
-_CHUNK = 256
-"""Texts between two reports of progress; the library sorts each chunk by length."""
 
 
 class SentenceEmbedder:
@@ -47,22 +43,17 @@ class SentenceEmbedder:
     def _model(self) -> "SentenceTransformer":
         return _load(local_path(self._entry.name))
 
-    def embed(self, texts: list[str], *, on_progress: OnProgress | None = None) -> Vectors:
+    def embed(self, texts: list[str]) -> Vectors:
         """Vectors of ``texts``: float32, (len(texts), dimension), unit length.
 
         Raises ModelError if the model is not on this machine or cannot be loaded.
         """
-        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
-        for start in range(0, len(texts), _CHUNK):
-            chunk = texts[start : start + _CHUNK]
-            vectors[start : start + len(chunk)] = self._model.encode(
-                chunk, normalize_embeddings=True, show_progress_bar=False
-            )
-            if on_progress:
-                on_progress(
-                    Progress("Embedding passages", start + len(chunk), len(texts), "passages")
-                )
-        return vectors
+        if not texts:
+            return np.empty((0, self.dimension), dtype=np.float32)
+        return np.asarray(
+            self._model.encode(texts, normalize_embeddings=True, show_progress_bar=False),
+            dtype=np.float32,
+        )
 
 
 def _load(folder: Path) -> "SentenceTransformer":

@@ -1,5 +1,6 @@
 """A query in, the best passages out: meaning and words, fused by reciprocal rank."""
 
+import threading
 from dataclasses import dataclass, field
 
 from index.embed import SentenceEmbedder
@@ -21,6 +22,8 @@ class Index:
     name: str
     generation: Generation = field(repr=False)
     embedder: Embedder = field(repr=False)
+    _newer: list["Index"] = field(default_factory=list, repr=False)  # one at most
+    _opening: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
     def open(cls, name: str = "default", *, embedder: Embedder | None = None) -> "Index":
@@ -43,6 +46,22 @@ class Index:
                 f"run '{rebuild_command(name)}'."
             )
         return cls(name, generation, embedder)
+
+    def current(self) -> "Index":
+        """Itself, or, when a newer generation has been built, that one, opened.
+
+        All who hold this index get the same one; it stays open for whoever still reads it.
+        When the newer one cannot be opened, this one goes on answering.
+        """
+        with self._opening:
+            if not self._newer:
+                try:
+                    if current_generation(self.name) == self.generation.folder:
+                        return self
+                    self._newer.append(Index.open(self.name, embedder=self.embedder))
+                except StoreError:
+                    return self
+        return self._newer[0].current()
 
     def close(self) -> None:
         """Releases the files."""

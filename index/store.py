@@ -1,7 +1,8 @@
 """An index on disk: generations side by side, and one pointer to the current one.
 
-    indexes/NAME/current                 the name of the current generation
-    indexes/NAME/lock                    held by whoever builds
+    indexes/NAME/current                 the name of the current generation, and the sha256 of
+                                         its manifest, which has those of its other files
+    indexes/NAME/lock                    held by whoever builds; lock.owner says who
     indexes/NAME/generations/000007/     vectors.faiss  passages.sqlite  manifest.json
 
 A generation is written whole, flushed to disk, and only then named in ``current``, which is
@@ -17,9 +18,10 @@ import re
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -30,7 +32,7 @@ from index.records import Document, Match, Passage, Section, Vectors
 from models.errors import StoreError
 from models.paths import indexes_folder
 
-FORMAT = 1
+FORMAT = 2
 """Changes when an older program could not read, or would misread, what is written."""
 
 _VECTORS, _PASSAGES, _MANIFEST = "vectors.faiss", "passages.sqlite", "manifest.json"
@@ -38,13 +40,17 @@ _VECTORS, _PASSAGES, _MANIFEST = "vectors.faiss", "passages.sqlite", "manifest.j
 _SCHEMA = """
     CREATE TABLE documents (
         row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL,
-        text TEXT NOT NULL, sha256 TEXT NOT NULL, sections TEXT NOT NULL
+        text TEXT NOT NULL, sha256 TEXT NOT NULL, sections TEXT NOT NULL,
+        author TEXT NOT NULL, date TEXT NOT NULL, source TEXT NOT NULL, copies TEXT NOT NULL
     ) STRICT;
     CREATE TABLE passages (
         row INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents,
-        start INTEGER NOT NULL, "end" INTEGER NOT NULL, digest TEXT NOT NULL
+        start INTEGER NOT NULL, "end" INTEGER NOT NULL, digest BLOB NOT NULL
     ) STRICT;
     CREATE INDEX passages_of_document ON passages (document);
+    CREATE TABLE problems (
+        sha256 TEXT PRIMARY KEY, reason TEXT NOT NULL
+    ) STRICT;
 """
 
 
@@ -59,6 +65,8 @@ class Manifest:
     dimension: int
     metric: str  # "cosine"
     passage_size: int  # the splitter's setting, in characters
+    readers: int  # the version of the formats' readers
+    ocr: bool  # whether scans were read
     documents: int
     passages: int
     created: str  # ISO 8601, UTC
@@ -77,18 +85,46 @@ def index_path(name: str) -> Path:
 def current_generation(name: str) -> Path | None:
     """The folder of the current generation; None if the index was never built.
 
-    Raises StoreError if the pointer is damaged.
+    Raises StoreError if the pointer, or the manifest that it vouches for, is damaged.
     """
     pointer = index_path(name) / "current"
-    try:
-        generation = pointer.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
+    text = ""
+    while True:
+        before = text
+        try:
+            text = pointer.read_text(encoding="ascii")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise StoreError(damaged(name, "its pointer cannot be read")) from error
+        parts = re.fullmatch(r"(\d{6,}) ([0-9a-f]{64})\n", text)
+        if not parts:
+            raise StoreError(damaged(name, "its pointer is not a generation's name"))
+        folder = pointer.parent / "generations" / parts[1]
+        with suppress(OSError):
+            if file_sha256(folder / _MANIFEST) == parts[2]:
+                return folder
+        if text == before:  # else a build has replaced it in between
+            raise StoreError(damaged(name, "its manifest is missing or damaged"))
+
+
+def remembered_folder(name: str) -> Path | None:
+    """The documents' folder of the index ``name``, also if it is damaged; None if never built.
+
+    Raises StoreError if it was built but no generation can say from what.
+    """
+    generations = index_path(name) / "generations"
+    if not (index_path(name) / "current").exists():
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(_damaged(name, "its pointer cannot be read")) from error
-    if not re.fullmatch(r"\d{6,}", generation):
-        raise StoreError(_damaged(name, "its pointer is not a generation's name"))
-    return pointer.parent / "generations" / generation
+    for generation in reversed(_numbered(generations)) if generations.is_dir() else ():
+        with suppress(OSError, ValueError, TypeError, KeyError):
+            folder = json.loads((generation / _MANIFEST).read_text(encoding="utf-8"))["folder"]
+            if Path(folder).is_dir():
+                return Path(folder)
+    raise StoreError(
+        f"The index “{name}” cannot tell which folder it was made from: "
+        f"run '{rebuild_command(name)} FOLDER'."
+    )
 
 
 @contextmanager
@@ -96,19 +132,31 @@ def writing(name: str) -> Iterator[None]:
     """Holds the index for one writer. Raises StoreError if another process has it."""
     folder = index_path(name)
     lock = FileLock(folder / "lock", timeout=0)
+    owner = folder / "lock.owner"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
+        owner.write_text(f"process {os.getpid()}, since {datetime.now():%H:%M:%S}", "utf-8")
     except Timeout as error:
         raise StoreError(
-            f"The index “{name}” is being built by another process: wait until it has ended."
+            f"The index “{name}” is being built by {_owner(owner)}: wait until it has ended."
         ) from error
     except OSError as error:
+        lock.release()
         raise StoreError(_unwritable(folder, error)) from error
     try:
         yield
     finally:
+        owner.unlink(missing_ok=True)
         lock.release()
+
+
+def _owner(path: Path) -> str:
+    """Who holds the lock; its note may not be there yet."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return "another process"
 
 
 class Generation:
@@ -117,8 +165,16 @@ class Generation:
     def __init__(self, name: str, folder: Path) -> None:
         """Raises StoreError if a file is missing or damaged, or of another version."""
         self.manifest = _read_manifest(name, folder)
+        self.folder = folder
         self._name = name
         self._lock = threading.Lock()
+        for file, sha256 in self.manifest.files.items():
+            try:
+                is_whole = file_sha256(folder / file) == sha256
+            except OSError:
+                is_whole = False
+            if not is_whole:
+                raise StoreError(damaged(name, f"{file} is missing or not as it was written"))
         try:
             self.vectors = vectors.VectorFile(folder / _VECTORS)
             self._connection = sqlite3.connect(
@@ -128,10 +184,10 @@ class Generation:
             )
             passages = self._rows("SELECT count(*) FROM passages")[0][0]
         except (StoreError, sqlite3.Error) as error:
-            raise StoreError(_damaged(name, str(error))) from error
+            raise StoreError(damaged(name, str(error))) from error
         if not passages == len(self.vectors) == self.manifest.passages:
             self.close()
-            raise StoreError(_damaged(name, "its files do not belong together"))
+            raise StoreError(damaged(name, "its files do not belong together"))
 
     def close(self) -> None:
         """Releases the files."""
@@ -142,7 +198,7 @@ class Generation:
             with self._lock:
                 return self._connection.execute(query, parameters).fetchall()
         except sqlite3.Error as error:
-            raise StoreError(_damaged(self._name, str(error))) from error
+            raise StoreError(damaged(self._name, str(error))) from error
 
     def search_words(self, query: str, *, limit: int) -> list[Match]:
         """The passages that hold words of ``query``, best first."""
@@ -150,7 +206,7 @@ class Generation:
             with self._lock:
                 return lexical.search(self._connection, query, limit=limit)
         except sqlite3.Error as error:
-            raise StoreError(_damaged(self._name, str(error))) from error
+            raise StoreError(damaged(self._name, str(error))) from error
 
     def passage(self, row: int) -> Passage:
         """Passage ``row``, with its text cut from its document."""
@@ -168,13 +224,37 @@ class Generation:
     def document(self, id_: str) -> Document | None:
         """The document with that id, or None."""
         rows = self._rows(
-            "SELECT id, title, text, sha256, sections FROM documents WHERE id = ?", id_
+            "SELECT id, title, text, sha256, author, date, source, sections, copies"
+            " FROM documents WHERE id = ?",
+            id_,
         )
-        return _document(*rows[0]) if rows else None
+        if not rows:
+            return None
+        id_, title, text, sha256, author, date, source, sections, copies = rows[0]
+        return Document(
+            id=id_,
+            title=title,
+            text=text,
+            sha256=sha256,
+            sections=tuple(Section(*fields) for fields in json.loads(sections)),
+            author=author,
+            date=date,
+            source=source,
+            copies=tuple(json.loads(copies)),
+        )
 
     def digests(self) -> dict[str, str]:
         """The sha256 of each document's file, by document id."""
         return dict(self._rows("SELECT id, sha256 FROM documents"))
+
+    def copies(self) -> dict[str, tuple[str, ...]]:
+        """The other files with the same bytes, by document id, where there are any."""
+        rows = self._rows("SELECT id, copies FROM documents WHERE copies != '[]'")
+        return {id_: tuple(json.loads(copies)) for id_, copies in rows}
+
+    def problems(self) -> dict[str, str]:
+        """Why a file could not be read, by the sha256 of its bytes."""
+        return dict(self._rows("SELECT sha256, reason FROM problems"))
 
     def stored(self, id_: str) -> tuple[Document, tuple[Passage, ...]]:
         """A document and its passages in order. The id must exist."""
@@ -190,7 +270,7 @@ class Generation:
             for start, end in spans
         )
 
-    def rows_by_digest(self) -> dict[str, int]:
+    def rows_by_digest(self) -> dict[bytes, int]:
         """For each digest of embedded text, the row of its vector."""
         return dict(self._rows("SELECT digest, row FROM passages"))
 
@@ -199,27 +279,35 @@ class GenerationWriter:
     """Writes the next generation; until ``publish`` no reader sees anything of it."""
 
     def __init__(self, name: str) -> None:
-        """The caller holds ``writing(name)``. What builds that died left is removed."""
+        """The caller holds ``writing(name)``; nothing is written before it is entered."""
+        self._name = name
         self._index = index_path(name)
         self._is_published = False
-        generations = self._index / "generations"
-        generations.mkdir(parents=True, exist_ok=True)
-        for path in _unpublished(name, generations):
-            shutil.rmtree(path, ignore_errors=True)
-        newest = max((int(path.name) for path in _numbered(generations)), default=0)
-        self.folder = generations / f"{newest + 1:06d}"
-        self.folder.mkdir()
         self.documents = 0
         self.passages = 0
-        self._connection = sqlite3.connect(self.folder / _PASSAGES, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = OFF")  # a torn file is never read
-        self._connection.execute("PRAGMA synchronous = OFF")  # publish flushes it
-        self._connection.executescript(_SCHEMA)
-        lexical.create(self._connection)
-        self._connection.execute("BEGIN")
 
     def __enter__(self) -> "GenerationWriter":
-        """Gives itself; leaving without ``publish`` removes what was written."""
+        """Begins a new generation, and removes what builds that died left.
+
+        Leaving without ``publish`` removes what was written. Raises StoreError if the disk
+        is full or may not be written.
+        """
+        generations = self._index / "generations"
+        try:
+            generations.mkdir(parents=True, exist_ok=True)
+            for path in _unpublished(self._name, generations):
+                shutil.rmtree(path, ignore_errors=True)
+            newest = max((int(path.name) for path in _numbered(generations)), default=0)
+            self.folder = generations / f"{newest + 1:06d}"
+            self.folder.mkdir()
+            self._connection = sqlite3.connect(self.folder / _PASSAGES, isolation_level=None)
+            self._connection.execute("PRAGMA journal_mode = OFF")  # a torn file is never read
+            self._connection.execute("PRAGMA synchronous = OFF")  # publish flushes it
+            self._connection.executescript(_SCHEMA)
+            lexical.create(self._connection)
+            self._connection.execute("BEGIN")
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(_unwritable(self._index, error)) from error
         return self
 
     def __exit__(
@@ -236,18 +324,22 @@ class GenerationWriter:
             raise StoreError(_unwritable(self._index, error)) from error
 
     def add(
-        self, document: Document, passages: tuple[Passage, ...], digests: tuple[str, ...]
+        self, document: Document, passages: tuple[Passage, ...], digests: Sequence[bytes]
     ) -> None:
         """Adds a document; its passages take the next rows, in order."""
         self._connection.execute(
-            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self.documents,
                 document.id,
                 document.title,
                 document.text,
                 document.sha256,
-                json.dumps([asdict(section) for section in document.sections]),
+                json.dumps([(s.kind, s.label, s.start, s.end) for s in document.sections]),
+                document.author,
+                document.date,
+                document.source,
+                json.dumps(document.copies),
             ),
         )
         for passage, digest in zip(passages, digests, strict=True):
@@ -258,6 +350,24 @@ class GenerationWriter:
             lexical.add(self._connection, row=self.passages, title=passage.title, text=passage.text)
             self.passages += 1
         self.documents += 1
+
+    def texts(self, rows: list[int]) -> Iterator[str]:
+        """What is embedded of the passages ``rows``, which ascend: see ``embedded_text``."""
+        opened: tuple[int, str, str] = (-1, "", "")
+        for row in rows:
+            ((document, start, end),) = self._connection.execute(
+                'SELECT document, start, "end" FROM passages WHERE row = ?', (row,)
+            )
+            if document != opened[0]:
+                ((title, text),) = self._connection.execute(
+                    "SELECT title, text FROM documents WHERE row = ?", (document,)
+                )
+                opened = (document, title, text)
+            yield embedded_text(opened[1], opened[2][start:end])
+
+    def add_problem(self, sha256: str, reason: str) -> None:
+        """Remembers that the file with these bytes cannot be read, so it is not tried again."""
+        self._connection.execute("INSERT OR REPLACE INTO problems VALUES (?, ?)", (sha256, reason))
 
     def publish(self, embeddings: Vectors, manifest: Manifest) -> None:
         """Writes vectors and manifest, flushes all, and makes this generation current."""
@@ -271,7 +381,8 @@ class GenerationWriter:
         for path in [*self.folder.iterdir(), self.folder, self.folder.parent]:
             _flush(path)
         pointer = self._index / "current.new"
-        pointer.write_text(self.folder.name + "\n", encoding="ascii")
+        digest = file_sha256(self.folder / _MANIFEST)
+        pointer.write_text(f"{self.folder.name} {digest}\n", encoding="ascii")
         _flush(pointer)
         pointer.replace(self._index / "current")
         _flush(self._index)
@@ -293,16 +404,6 @@ def _unpublished(name: str, generations: Path) -> list[Path]:
     return [path for path in _numbered(generations) if not current or path.name > current.name]
 
 
-def _document(id_: str, title: str, text: str, sha256: str, sections: str) -> Document:
-    return Document(
-        id=id_,
-        title=title,
-        text=text,
-        sha256=sha256,
-        sections=tuple(Section(**section) for section in json.loads(sections)),
-    )
-
-
 def _read_manifest(name: str, folder: Path) -> Manifest:
     try:
         fields = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
@@ -313,10 +414,11 @@ def _read_manifest(name: str, folder: Path) -> Manifest:
             )
         return Manifest(**fields)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise StoreError(_damaged(name, "its manifest is missing or damaged")) from error
+        raise StoreError(damaged(name, "its manifest is missing or damaged")) from error
 
 
-def _damaged(name: str, cause: str) -> str:
+def damaged(name: str, cause: str) -> str:
+    """The sentence that says so, with the command that mends it."""
     return f"The index “{name}” is damaged ({cause}): run '{rebuild_command(name)}'."
 
 
@@ -331,6 +433,11 @@ def _unwritable(folder: Path, error: OSError | sqlite3.Error) -> str:
 def rebuild_command(name: str) -> str:
     """The command that builds the index ``name`` again from its folder."""
     return "footnote index" + ("" if name == "default" else f" --name {name}")
+
+
+def embedded_text(title: str, text: str) -> str:
+    """The title goes before a passage's text: it often names what the text only calls “it”."""
+    return f"{title}\n{text}" if title else text
 
 
 def file_sha256(path: Path) -> str:

@@ -4,15 +4,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import click
 
 from models.errors import FootnoteError
 from models.progress import OnProgress, Progress
-
-if TYPE_CHECKING:
-    pass
 
 
 def run(command: click.Command, *, name: str) -> NoReturn:
@@ -22,11 +19,16 @@ def run(command: click.Command, *, name: str) -> NoReturn:
     answer. 130: stopped with Ctrl-C.
     """
     try:
-        command.main(prog_name=name)
+        code = command.main(prog_name=name, standalone_mode=False)
     except FootnoteError as error:
         click.echo(f"{name.split(maxsplit=1)[0]}: {error}", err=True)
         sys.exit(1)
-    sys.exit(0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    sys.exit(code or 0)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from models.terminal import run
 _COMMANDS = {
     "ask": "rag.commands:ask",
     "chat": "ui.commands:chat",
+    "check": "index.commands:check",
     "index": "index.commands:index",
     "models": "models.commands:models",
 }

@@ -8,7 +8,6 @@ import numpy as np
 
 from index.records import Document, Hit, Passage, Vectors
 from index.split import split
-from models.progress import OnProgress, Progress
 from rag.prompt import Message
 from rag.records import REFUSAL
 
@@ -23,14 +22,12 @@ class WordEmbedder:
         self.digest = digest
         self.embedded: list[str] = []
 
-    def embed(self, texts: list[str], *, on_progress: OnProgress | None = None) -> Vectors:
+    def embed(self, texts: list[str]) -> Vectors:
         self.embedded += texts
         vectors = np.full((len(texts), self.dimension), 1e-3, dtype=np.float32)
         for row, text in enumerate(texts):
             for word in re.findall(r"\w+", text.lower()):
                 vectors[row, hashlib.md5(word.encode()).digest()[0] % self.dimension] += 1  # noqa: S324
-            if on_progress:
-                on_progress(Progress("Embedding passages", row + 1, len(texts), "passages"))
         unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return unit
 
@@ -42,6 +39,10 @@ class ListSearch:
         self._documents = {document.id: document for document in documents}
         self._embedder = WordEmbedder()
         self.queries: list[str] = []
+        self.successor: ListSearch | None = None
+
+    def current(self) -> "ListSearch":
+        return self.successor or self
 
     def search(self, query: str, *, limit: int) -> list[Hit]:
         self.queries.append(query)

@@ -1,12 +1,6 @@
 """Building an index: what is embedded again, what is reported, and that it never breaks."""
 
 import json
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -125,9 +119,58 @@ def test_reused_vectors_are_the_passages_own(folder: Path) -> None:
 def test_same_content_is_indexed_once(folder: Path) -> None:
     (folder / "copy.txt").write_text(TEXTS["cargo.txt"])
     report = build(folder, embedder=WordEmbedder())
-    assert [(s.path, s.reason) for s in report.skipped] == [
-        ("copy.txt", "holds the same as cargo.txt")
-    ]
+    assert (report.copies, report.documents) == ((("copy.txt", "cargo.txt"),), 3)
+    cargo = Index.open(embedder=WordEmbedder()).document("cargo.txt")
+    assert cargo
+    assert cargo.copies == ("copy.txt",)
+
+    (folder / "cargo.txt").unlink()  # then the copy is the document
+    report = build(folder, embedder=WordEmbedder())
+    assert changes(report) == NOTHING | {"renamed": (("cargo.txt", "copy.txt"),), "unchanged": 2}
+    assert report.copies == ()
+
+
+def test_a_copy_that_comes_or_goes_is_known_without_embedding(folder: Path) -> None:
+    build(folder, embedder=WordEmbedder())
+    (folder / "copy.txt").write_text(TEXTS["cargo.txt"])
+    report = build(folder, embedder=WordEmbedder())
+    assert (report.copies, report.embedded_passages) == ((("copy.txt", "cargo.txt"),), 0)
+    (folder / "copy.txt").unlink()
+    assert build(folder, embedder=WordEmbedder()).copies == ()
+    cargo = Index.open(embedder=WordEmbedder()).document("cargo.txt")
+    assert cargo
+    assert cargo.copies == ()
+
+
+def test_a_dry_run_tells_the_plan_and_writes_nothing(folder: Path) -> None:
+    report = build(folder, embedder=WordEmbedder(), dry_run=True)
+    assert report.added == ("cargo.txt", "deep/talks.md", "planes.txt")
+    assert current_generation("default") is None
+    build(folder, embedder=WordEmbedder())
+    before = current_generation("default")
+    (folder / "planes.txt").unlink()
+    report = build(embedder=WordEmbedder(), dry_run=True)
+    assert (report.removed, current_generation("default")) == (("planes.txt",), before)
+    assert Index.open(embedder=WordEmbedder()).document("planes.txt")
+
+
+def test_a_file_that_cannot_be_read_is_tried_once(folder: Path) -> None:
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
+    first = build(folder, embedder=WordEmbedder())
+    generation = current_generation("default")
+    second = build(folder, embedder=WordEmbedder())
+    assert first.skipped == second.skipped
+    assert [skip.path for skip in second.skipped] == ["broken.pdf"]
+    assert current_generation("default") == generation  # nothing was written for it
+
+
+def test_what_the_ignore_file_names_is_left_out(folder: Path) -> None:
+    (folder / ".footnoteignore").write_text("# drafts\ndeep/\n*.log\n!keep.log\ncargo*\n")
+    (folder / "keep.log").write_text("No format that is read.")
+    (folder / "drop.log").write_text("Not even told.")
+    report = build(folder, embedder=WordEmbedder())
+    assert report.added == ("planes.txt",)
+    assert [skip.path for skip in report.skipped] == ["keep.log"]
 
 
 def test_the_index_remembers_its_folder(folder: Path) -> None:
@@ -197,7 +240,7 @@ def test_a_bad_name_is_an_error(name: str) -> None:
 
 
 def test_a_second_writer_is_told_to_wait(folder: Path) -> None:
-    with writing("default"), pytest.raises(StoreError, match="being built by another process"):
+    with writing("default"), pytest.raises(StoreError, match=r"being built by process \d+, since"):
         build(folder, embedder=WordEmbedder())
 
 
@@ -241,6 +284,26 @@ def test_old_generations_are_removed_and_readers_keep_theirs(folder: Path, home:
     assert generations == ["000004", "000005"]
 
 
+def test_an_open_index_moves_on_when_it_is_asked_to(folder: Path) -> None:
+    build(folder, embedder=WordEmbedder())
+    first = Index.open(embedder=WordEmbedder())
+    assert first.current() is first
+    for number in range(4):
+        (folder / "cargo.txt").write_text(f"The cargo weighed {number} tons.")
+        build(folder, embedder=WordEmbedder())
+    newest = first.current()
+    assert newest is first.current()  # one for all who ask
+    assert newest.search("cargo", limit=1)[0].passage.text == "The cargo weighed 3 tons."
+    assert first.search("cargo", limit=1)[0].passage.text == TEXTS["cargo.txt"]
+
+
+def test_an_open_index_stays_when_the_newer_one_cannot_be_read(folder: Path, home: Path) -> None:
+    build(folder, embedder=WordEmbedder())
+    index = Index.open(embedder=WordEmbedder())
+    (home / "indexes" / "default" / "current").write_text("nonsense")
+    assert index.current() is index
+
+
 def test_the_manifest_says_what_the_index_was_made_from(folder: Path) -> None:
     build(folder, embedder=WordEmbedder())
     generation = current_generation("default")
@@ -251,83 +314,3 @@ def test_the_manifest_says_what_the_index_was_made_from(folder: Path) -> None:
     assert (manifest["metric"], manifest["dimension"]) == ("cosine", 64)
     assert (manifest["documents"], manifest["passages"]) == (3, 3)
     assert set(manifest["files"]) == {"vectors.faiss", "passages.sqlite"}
-
-
-_BUILD = """
-import sys
-from pathlib import Path
-from index.build import build
-from tests.fakes import WordEmbedder
-print("ready", flush=True)
-sys.stdin.readline()
-build(Path(sys.argv[1]), embedder=WordEmbedder())
-"""
-
-
-def test_killed_at_any_moment_the_old_index_still_answers(folder: Path, home: Path) -> None:
-    """SIGKILL at random moments of a build that changes every document."""
-    for number in range(150):
-        (folder / f"{number}.txt").write_text(f"Report {number}, version 0. " * 20)
-    build(folder, embedder=WordEmbedder())
-    moments = random.Random(20261122)  # noqa: S311
-    killed = 0
-    for version in range(1, 9):
-        for number in range(150):
-            (folder / f"{number}.txt").write_text(f"Report {number}, version {version}. " * 20)
-        before = current_generation("default")
-        process = subprocess.Popen(
-            [sys.executable, "-c", _BUILD, str(folder)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            cwd=Path(__file__).parents[1], env=os.environ | {"FOOTNOTE_HOME": str(home)},
-        )  # fmt: skip
-        assert process.stdin
-        assert process.stdout
-        process.stdout.readline()
-        process.stdin.write("\n")
-        process.stdin.flush()
-        time.sleep(moments.uniform(0, 0.4))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        killed += process.returncode == -signal.SIGKILL
-        generation = current_generation("default")
-        index = Index.open(embedder=WordEmbedder())
-        versions = {
-            index.search(f"Report {number}", limit=1)[0].passage.text.split("version ")[1][0]
-            for number in range(0, 150, 30)
-        }
-        assert len(versions) == 1, "a mixture of two builds answers"
-        if generation == before:
-            assert versions != {str(version)}
-    assert killed >= 4, "too few builds were killed before their end to show anything"
-    report = build(folder, embedder=WordEmbedder())
-    assert report.documents == 153
-    assert len(list((home / "indexes/default/generations").iterdir())) <= 2
-
-
-def test_a_full_disk_leaves_the_old_index(folder: Path, home: Path) -> None:
-    """A limit on the size of files stands for the full disk: the same calls fail."""
-    build(folder, embedder=WordEmbedder())
-    for number in range(200):
-        (folder / f"{number}.txt").write_text(f"Report {number}. " * 100)
-    script = (
-        "import resource, signal, sys\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-        "from models.errors import StoreError\n"
-        "from pathlib import Path\n"
-        "from index.build import build\n"
-        "from tests.fakes import WordEmbedder\n"
-        "try:\n"
-        "    build(Path(sys.argv[1]), embedder=WordEmbedder())\n"
-        "except StoreError as error:\n"
-        "    print(error)\n"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", script, str(folder)],
-        capture_output=True, text=True, check=False,
-        cwd=Path(__file__).parents[1], env=os.environ | {"FOOTNOTE_HOME": str(home)},
-    )  # fmt: skip
-    assert "cannot be written" in result.stdout, result.stderr
-    assert "make room there" in result.stdout
-    assert found("planes").passage.document == "planes.txt"
-    assert len(list((home / "indexes/default/generations").iterdir())) == 1

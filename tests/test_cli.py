@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -42,11 +44,11 @@ def folder(tmp_path: Path) -> Path:
 def test_help_lists_the_commands() -> None:
     result = footnote("--help")
     assert result.returncode == 0
-    for command in ("ask", "chat", "index", "models"):
+    for command in ("ask", "chat", "check", "index", "models"):
         assert f"\n  {command} " in result.stdout
 
 
-@pytest.mark.parametrize("command", ["ask", "chat", "index", "models"])
+@pytest.mark.parametrize("command", ["ask", "chat", "check", "index", "models"])
 def test_every_command_has_help(command: str) -> None:
     result = footnote(command, "--help")
     assert result.returncode == 0
@@ -164,3 +166,59 @@ def test_index_and_ask_for_real(folder: Path) -> None:
 
     refused = footnote("ask", "Who painted the Mona Lisa?")
     assert (refused.returncode, refused.stdout) == (3, "The documents do not say.\n")
+
+
+def test_a_dry_run_needs_no_model(folder: Path) -> None:
+    (folder / "broken.pdf").write_bytes(b"")
+    result = footnote("index", str(folder), "--dry-run")
+    assert result.returncode == 0, result.stderr
+    assert "nothing was written" in result.stdout
+    assert "added 2:\n    broken.pdf\n    planes.txt" in result.stdout
+    assert_one_sentence(footnote("check"), "There is no index", "footnote index", code=1)
+
+
+def test_watch_goes_with_no_dry_run(folder: Path) -> None:
+    result = footnote("index", str(folder), "--watch", "--dry-run")
+    assert result.returncode == 2
+    assert "--watch goes with neither" in result.stderr
+
+
+@pytest.mark.real
+def test_a_file_that_cannot_be_read_fails_a_strict_build(
+    folder: Path, home_with_models: Path
+) -> None:
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
+    result = footnote("index", str(folder), "--strict")
+    assert result.returncode == 1
+    assert "broken.pdf: is not a PDF file, or is damaged" in result.stdout
+    assert result.stderr.strip().splitlines()[-1].startswith("footnote: 1 file could not be read")
+    (folder / ".footnoteignore").write_text("broken.pdf\n")
+    assert footnote("index", "--strict").returncode == 0
+
+    checked = footnote("check")
+    assert checked.returncode == 0
+    assert "is as it was written" in checked.stdout
+    (folder / "new.txt").write_text("A third plane came.")
+    assert "added 1:\n    new.txt" in footnote("check").stdout
+
+
+@pytest.mark.real
+def test_a_watched_folder_is_followed(folder: Path, home_with_models: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "rag", "index", str(folder), "--watch"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        cwd=Path(__file__).parents[1], env=dict(os.environ),
+    )  # fmt: skip
+    try:
+        assert process.stdout
+        lines = iter(process.stdout.readline, "")
+        assert any("Watching" in line for line in lines)
+        time.sleep(1)
+        (folder / "second.txt").write_text("A second plane landed on Sunday.")
+        assert any("second.txt" in line for line in lines)
+        (folder / "planes.txt").unlink()
+        assert any("removed 1" in line for line in lines)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 130
