@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev models browser chat index test check lint format screenshot clean
+.PHONY: help setup setup-dev models browser chat index test check lint format formats scale screenshot clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,13 @@ browser:  ## Find or install the browser of the page's tests
 
 screenshot: setup-dev models browser  ## Take the README's picture from the running page
 	FOOTNOTE_SCREENSHOT=docs/answer.png $(BIN)/pytest -q tests/test_page.py
+
+formats: setup-dev  ## Write docs/formats.md from files made and read now
+	$(BIN)/python -m tests.formats
+
+scale: setup-dev  ## Measure indexes of 1,000 and 10,000 documents
+	@$(BIN)/footnote models pull all-minilm-l6-v2
+	$(BIN)/python -m benchmarks.scale
 
 clean:  ## Remove what setup installed; models and indexes stay
 	rm -rf .venv

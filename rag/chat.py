@@ -3,7 +3,7 @@
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from index.records import Document, Hit, Vectors
@@ -50,6 +50,9 @@ _REPLY_TOKENS = _ANSWER_TOKENS + 2400
 
 class Search(Protocol):
     """What finds passages and vouches for their text. The real one is ``index.Index``."""
+
+    def current(self) -> "Search":
+        """Itself, or what has taken its place since the documents were indexed again."""
 
     def search(self, query: str, *, limit: int) -> list[Hit]:
         """The best passages for ``query``, best first."""
@@ -115,6 +118,12 @@ class Chat:
         """
         question = check_question(question)
         started = time.monotonic()
+
+        # 0. The documents may have been indexed again; then what was read of them is stale.
+        search = self._search.current()
+        if search is not self._search:
+            self._search = search
+            self._last = replace(self._last, hits=()) if self._last else None
 
         # 1. Find passages, for what the question means in this conversation.
         last = self._last if points_back(question) else None

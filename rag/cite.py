@@ -278,6 +278,10 @@ class Footnotes:
             start=evidence.start,
             end=evidence.end,
             page=int(page) if (page := document.section_at(evidence.start, "page")) else None,
-            section=document.section_at(evidence.start, "heading"),
+            where=document.place_at(evidence.start),
             support=round(support, 3),
+            author=document.author,
+            date=document.date,
+            source=document.source,
+            copies=document.copies,
         )

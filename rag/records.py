@@ -27,17 +27,22 @@ class Citation:
     start: int
     end: int
     page: int | None  # for formats that have pages, counted from 1
-    section: str | None  # the nearest heading above, where the document has headings
+    where: str  # within the document, for a reader: “page 3”, “sheet Budget, row 17”; may be ""
     support: float  # how well the quote supports its sentence, 0 to 1
+    author: str = ""  # this and what follows as the document gives it
+    date: str = ""
+    source: str = ""  # the address it was saved from
+    copies: tuple[str, ...] = ()  # further files with the same content
 
     @property
     def place(self) -> str:
         """Where the quote stands, for a reader: ``report.pdf, page 3``."""
-        if self.page is not None:
-            return f"{self.document}, page {self.page}"
-        if self.section:
-            return f"{self.document}, “{self.section}”"
-        return self.document
+        return ", ".join(filter(None, [self.document, self.where]))
+
+    @property
+    def origin(self) -> str:
+        """Who wrote it, when, and where it is from: ``Ann Lee, 2019-03-24, https://…``."""
+        return ", ".join(filter(None, [self.author, self.date, self.source]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,17 @@ class Answer:
 
     def __str__(self) -> str:
         """The text with its marks, then each footnote: quote and place."""
-        notes = [f"[{c.number}] “{c.quote}”\n    {c.place}" for c in self.citations]
+        notes = [
+            "\n    ".join(
+                [
+                    f"[{c.number}] “{c.quote}”",
+                    c.place,
+                    *filter(None, [c.origin]),
+                    *(f"also in {copy}" for copy in c.copies),
+                ]
+            )
+            for c in self.citations
+        ]
         return "\n\n".join([self.marked_text, "\n".join(notes)]) if notes else self.marked_text
 
 

@@ -58,7 +58,9 @@ def make_citation(
     document: str = "notes.md",
     title: str = "Notes",
     page: int | None = None,
-    section: str | None = None,
+    where: str = "",
+    author: str = "",
+    copies: tuple[str, ...] = (),
 ) -> Citation:
     return Citation(
         number=number,
@@ -69,8 +71,10 @@ def make_citation(
         start=0,
         end=len(quote),
         page=page,
-        section=section,
+        where=f"page {page}" if page else where,
         support=0.9,
+        author=author,
+        copies=copies,
     )
 
 

@@ -181,6 +181,18 @@ def test_a_very_long_question_is_an_error() -> None:
         chat()[0].ask("word " * 10_000)
 
 
+def test_documents_indexed_anew_are_asked_from_the_next_question_on() -> None:
+    conversation, search, _ = chat(
+        "The planes carried 35 tons of cargo.", "The planes carried 99 tons of cargo."
+    )
+    assert not conversation.ask("How much cargo did the planes carry?").is_refusal
+    corrected = document(NEWS.text.replace("35", "99"), id_="news.txt", title="Planes land")
+    search.successor = ListSearch(corrected, TALKS)
+    answer = conversation.ask("And how much cargo did they carry?")
+    assert [c.quote for c in answer.citations] == ["The planes carried 99 tons of cargo."]
+    assert answer.citations[0].sha256 == corrected.sha256
+
+
 def test_refusal_is_an_answer_record() -> None:
     conversation, _, _ = chat(REFUSAL)
     answer = conversation.ask("Who paid for the planes?")

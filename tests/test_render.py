@@ -74,7 +74,7 @@ def whole_page(turn: Turn) -> str:
 
 def two_sentences() -> Answer:
     planes = make_citation(1, "Four planes came down on Tuesday.", title="Planes", page=3)
-    crew = make_citation(2, "A hundred men got out.", title="", section="Crew")
+    crew = make_citation(2, "A hundred men got out.", title="", where="“Crew”", author="Ann")
     return make_answer(
         "Who came?",
         [
@@ -97,7 +97,9 @@ def test_any_text_is_shown_as_it_is(text: str) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_text_comes_to_life_wherever_it_stands(text: str) -> None:
-    citation = make_citation(1, text, document=text, title=text, section=text)
+    citation = make_citation(
+        1, text, document=text, title=text, where=text, author=text, copies=(text,)
+    )
     answer = make_answer(text, [(text, "partly", [citation])], hits=[make_hit(text, title=text)])
     failed = Turn(number=2, question=text, text=text)
     failed.fail(text)
@@ -110,7 +112,7 @@ def test_no_text_comes_to_life_wherever_it_stands(text: str) -> None:
     page = Page(render.exchange(answered(answer)))
     assert page.text.count(text) == 2  # the question, the answer
     page = Page(render.sources(answered(answer)))
-    assert page.text.count(text) >= 3  # the quote, the title, the place
+    assert page.text.count(text) >= 5  # the quote, the title, the place, the author, a copy
 
 
 def test_marks_lead_to_the_notes_and_back() -> None:
@@ -126,7 +128,7 @@ def test_a_note_has_quote_title_place_and_its_sentences() -> None:
     text = Page(render.sources(answered(two_sentences()))).text
     assert "1Four planes came down on Tuesday.Planes notes.md, page 3" in text
     assert "Supports Four planes landed.Supports in part They brought 100 soldiers." in text
-    assert "2A hundred men got out.notes.md, “Crew”" in text  # this document has no title
+    assert "2A hundred men got out.notes.md, “Crew”Ann" in text  # this document has no title
     assert "1 passage read" in text
 
 

@@ -8,7 +8,6 @@ import threading
 import webbrowser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -96,14 +95,9 @@ def serve(
 def examples_for(name: str) -> list[str]:
     """``EXAMPLES`` if the index ``name`` is of the shipped corpus; none for other documents."""
     from index.build import SHIPPED_CORPUS  # noqa: PLC0415  (start-up time)
-    from index.store import Generation, current_generation  # noqa: PLC0415
+    from index.store import remembered_folder  # noqa: PLC0415
 
-    folder = current_generation(name)
-    if folder is None:
-        return []
-    generation = Generation(name, folder)
-    generation.close()
-    return EXAMPLES if Path(generation.manifest.folder) == SHIPPED_CORPUS else []
+    return EXAMPLES if remembered_folder(name) == SHIPPED_CORPUS else []
 
 
 def choose_port(host: str, port: int | None) -> int:

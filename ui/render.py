@@ -205,6 +205,7 @@ def _notes(turn: Turn) -> str:
         f'<li id="note-{turn.number}-{number}"><span class="number">{number}</span>'
         f'<blockquote dir="auto">{plain(citations[number].quote)}</blockquote>'
         f"{_place(citations[number].title, citations[number].place)}"
+        f"{_origin(citations[number])}"
         f"{''.join(uses[number])}</li>"
         for number in sorted(citations)
     )
@@ -225,6 +226,13 @@ def _place(title: str, place: str) -> str:
     """Title and place; many a document gives itself no title."""
     named = f'<cite dir="auto">{plain(title)}</cite> ' if title else ""
     return f'<p class="place">{named}<bdi>{plain(place)}</bdi></p>'
+
+
+def _origin(citation: Citation) -> str:
+    """Who wrote the document and when, and where else it stands."""
+    also = [f"also in {copy}" for copy in citation.copies]
+    lines = filter(None, [citation.origin, *also])
+    return "".join(f'<p class="place"><bdi>{plain(line)}</bdi></p>' for line in lines)
 
 
 def _headed(heading: str, content: str) -> str:

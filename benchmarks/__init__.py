@@ -1,0 +1,1 @@
+"""Measured speed and memory; each module is run by a command of the Makefile."""
