@@ -55,7 +55,7 @@ class Finding:
 def saved_citations(path: Path) -> list[SavedCitation]:
     """The citations of the answers in a file: what ``footnote ask --json`` printed.
 
-    One answer, a list of them, or one on each line. Raises DocumentError if it is not that.
+    One answer, a list of them, or one after the other. Raises DocumentError if it is not that.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -67,19 +67,23 @@ def saved_citations(path: Path) -> list[SavedCitation]:
             for answer in _answers(text)
             for citation in answer["citations"]
         ]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise DocumentError(
             f"{path} holds no answers: save what 'footnote ask --json' prints."
         ) from error
 
 
 def _answers(text: str) -> list[Mapping[str, Any]]:
-    lines = [line for line in text.splitlines() if line.strip()]
-    try:
-        found = json.loads(text)
-    except ValueError:
-        found = [json.loads(line) for line in lines or [text]]
-    return found if isinstance(found, list) else [found]
+    """The values that stand one after the other in ``text``; those of a list, one by one."""
+    answers: list[Mapping[str, Any]] = []
+    decoder = json.JSONDecoder()
+    text = text.strip()
+    at = 0
+    while not answers or at < len(text):
+        value, at = decoder.raw_decode(text, at)
+        answers += value if isinstance(value, list) else [value]
+        at += len(text[at:]) - len(text[at:].lstrip())
+    return answers
 
 
 def check_citations(citations: Iterable[SavedCitation], folder: Path) -> Iterator[Finding]:

@@ -77,13 +77,14 @@ def test_what_became_of_a_citation(folder: Path, tmp_path: Path) -> None:
     assert standings(saved, folder) == [("moved", "renamed.txt")]
 
 
-@pytest.mark.parametrize("shape", ["one", "list", "lines"])
-def test_answers_are_saved_in_three_shapes(shape: str, folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shape", ["one", "list", "lines", "one after the other"])
+def test_answers_are_saved_in_four_shapes(shape: str, folder: Path, tmp_path: Path) -> None:
     record = {"citations": [dataclasses.asdict(c) for c in answer(folder).citations]}
     texts = {
         "one": json.dumps(record, indent=2),
         "list": json.dumps([record, record]),
         "lines": f"{json.dumps(record)}\n\n{json.dumps(record)}\n",
+        "one after the other": f"{json.dumps(record, indent=2)}\n{json.dumps(record, indent=2)}\n",
     }
     (tmp_path / "a.json").write_text(texts[shape])
     assert len(saved_citations(tmp_path / "a.json")) == (1 if shape == "one" else 2)
