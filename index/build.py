@@ -66,17 +66,17 @@ def build(
             folder = (folder or remembered_folder(name) or SHIPPED_CORPUS).expanduser().resolve()
             if ocr is None:
                 ocr = old.manifest.ocr if old else False
+            reused = old if old and _is_made_alike(old.manifest, embedder, ocr=ocr) else None
             # 1. Which files are there, and what became of those of the last time?
-            is_reusable = old is not None and _is_made_alike(old.manifest, embedder, ocr=ocr)
-            plan = make_plan(folder, _known(old, with_problems=is_reusable), report, ocr=ocr)
+            known = _known(old, with_problems=reused is not None)
+            plan = make_plan(folder, known, report, ocr=ocr)
             if not plan.digests:
                 raise DocumentError(_nothing_to_read(folder, plan.skipped))
-            is_done = is_reusable and plan.is_empty and old.manifest.folder == str(folder)  # type: ignore[union-attr]
+            is_done = reused and plan.is_empty and reused.manifest.folder == str(folder)
             if dry_run or is_done:
                 return _report(folder, plan, old.manifest.passages if old else 0, 0, started)
             with GenerationWriter(name) as writer:
                 # 2. Every document's passages, from the old index where nothing changed.
-                reused = old if is_reusable else None
                 digests = _write_documents(writer, folder, plan, reused, report, ocr=ocr)
                 if not writer.documents:
                     raise DocumentError(_nothing_to_read(folder, plan.skipped))
@@ -128,13 +128,14 @@ def _write_documents(
     digests: list[bytes] = []
     unchanged = set(plan.unchanged)
     with Sandbox(ocr=ocr) as sandbox:
-        for number, (id_, sha256) in enumerate(list(plan.digests.items()), start=1):
+        for number, id_ in enumerate(list(plan.digests), start=1):
             old_id = plan.renamed.get(id_, id_ if id_ in unchanged else None)
             try:
                 if old and old_id:
                     document, passages = old.stored(old_id)
                 else:
-                    document = sandbox.load(folder / id_, id=id_, sha256=sha256)
+                    # Its own digest is taken again: the file may have changed since the plan.
+                    document = sandbox.load(folder / id_, id=id_)
                     passages = tuple(split(document))
             except DocumentError as error:
                 plan.skip(id_, str(error))

@@ -56,21 +56,17 @@ def load_document(
     path: Path,
     *,
     id: str,  # noqa: A002
-    sha256: str | None = None,
     ocr: bool = False,
 ) -> Document:
     """The file at ``path`` as a document with this ``id``; loading it again gives the same.
 
-    ``sha256`` is computed from the file's bytes if it is not given. With ``ocr``, Tesseract
-    reads images, and each PDF that holds no text of its own. Raises DocumentError if
-    the file cannot be read, is not what its suffix says, needs a password, is larger than
-    100 MB, or holds no text; the message is a clause: "needs a password".
+    With ``ocr``, Tesseract reads images, and each PDF that holds no text of its own. Raises
+    DocumentError if the file cannot be read, is not what its suffix says, needs a password, is
+    larger than 100 MB, or holds no text; the message is a clause: "needs a password".
     """
     if reason := reason_not_to_read(path, ocr=ocr):
         raise DocumentError(reason)
-    return read_document(
-        file_bytes(path), suffix=path.suffix.lower(), id=id, sha256=sha256, ocr=ocr
-    )
+    return read_document(file_bytes(path), suffix=path.suffix.lower(), id=id, ocr=ocr)
 
 
 def read_document(
@@ -78,7 +74,6 @@ def read_document(
     *,
     suffix: str,
     id: str,  # noqa: A002
-    sha256: str | None = None,
     ocr: bool = False,
 ) -> Document:
     """``load_document`` of a file with these bytes and this ``suffix``, in lower case."""
@@ -99,7 +94,7 @@ def read_document(
         id=id,
         title=content.title,
         text=content.text,
-        sha256=sha256 or hashlib.sha256(data).hexdigest(),
+        sha256=hashlib.sha256(data).hexdigest(),
         sections=content.sections,
         author=content.author,
         date=content.date,

@@ -71,12 +71,12 @@ class Sandbox:
             self._process.communicate()
             self._process = None
 
-    def load(self, path: Path, *, id: str, sha256: str | None = None) -> Document:  # noqa: A002
+    def load(self, path: Path, *, id: str) -> Document:  # noqa: A002
         """The same as ``index.load.load_document``; DocumentError also if its limits are passed."""
         if reason := reason_not_to_read(path, ocr=self._ocr):
             raise DocumentError(reason)
         data = file_bytes(path)
-        asked = {"suffix": path.suffix.lower(), "id": id, "sha256": sha256, "bytes": len(data)}
+        asked = {"suffix": path.suffix.lower(), "id": id, "bytes": len(data)}
         answer = self._ask(asked, data)
         if "error" in answer:
             raise DocumentError(answer["error"])

@@ -37,6 +37,8 @@ _LARGE = {
     "dozen": 12.0,
 }
 
+_LONG_NAME = re.compile(r"\b(?:(United) (States|Kingdom|Nations)|(European) (Union))\b")
+
 _SAME_NAME = {
     "us": "america",
     "usa": "america",
@@ -104,10 +106,15 @@ def holds(words: frozenset[str], wanted: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Without accents, and U.S. written US, so that both ways of writing a name meet."""
+    """Without accents, and U.S. and United States written US, so that ways of writing meet."""
     decomposed = unicodedata.normalize("NFKD", text)
     letters = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    return _ABBREVIATION.sub(lambda match: match.group().replace(".", ""), letters)
+    short = _LONG_NAME.sub(_initials, letters)
+    return _ABBREVIATION.sub(lambda match: match.group().replace(".", ""), short)
+
+
+def _initials(name: re.Match[str]) -> str:
+    return "".join(word[0] for word in name.groups() if word)
 
 
 def _is_telling(token: str) -> bool:

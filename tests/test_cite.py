@@ -79,6 +79,19 @@ def test_a_first_name_may_stand_beside_the_quote() -> None:
     assert statuses("Jorge Perez") != "supported"
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("the United States", "the U.S."),
+        ("the United Kingdom", "the UK"),
+        ("the United Nations", "the U.N."),
+        ("the European Union's", "the EU's"),
+    ],
+)
+def test_a_name_and_its_initials_are_one(one: str, other: str) -> None:
+    assert claim_of(f"Yesterday {one} said so.") == claim_of(f"Yesterday {other} said so.")
+
+
 def test_us_is_not_us() -> None:
     assert "america" in claim_of("The U.S. army").words
     assert "america" not in claim_of("They told us nothing").words
