@@ -3,7 +3,6 @@
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pptx
@@ -20,6 +19,7 @@ from index.formats.content import (
     named_title,
     one_line,
 )
+from index.formats.metadata import iso_date, named_author
 from index.formats.package import check_package, is_ole
 from models.errors import DocumentError
 
@@ -53,8 +53,8 @@ def read(data: bytes) -> Content:
         slides = [_slide(slide) for slide in presentation.slides]
         properties = presentation.core_properties
         title = named_title(properties.title or "")
-        author = one_line(clean(properties.author or ""))
-        date = _iso(properties.created or properties.modified)
+        author = named_author(properties.author or "")
+        written = properties.created or properties.modified
     except (DocumentError, MemoryError, RecursionError):
         raise
     except Exception as error:
@@ -69,17 +69,8 @@ def read(data: bytes) -> Content:
         content,
         title=title or next(filter(None, map(named_title, headings)), ""),
         author=author,
-        date=date,
+        date=iso_date(written.isoformat()) if written else "",
     )
-
-
-def _iso(date: datetime | None) -> str:
-    """To the second, in UTC, as the file has it; the library gives it with or without a zone."""
-    if date is None:
-        return ""
-    if date.tzinfo is not None:
-        date = date.astimezone(UTC).replace(tzinfo=None)
-    return date.isoformat(timespec="seconds")
 
 
 def _slide(slide: Any) -> list[Block]:
