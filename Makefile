@@ -23,7 +23,7 @@ test: setup-dev models browser  ## Set everything up, then run every test, the r
 	$(BIN)/pytest
 
 check: lint  ## Linters and the quick tests
-	$(BIN)/pytest -q -n auto -m "not real"
+	$(BIN)/pytest -q -n auto -m "not real and not slow"
 
 lint: setup-dev  ## Style, types, and the direction of imports
 	$(BIN)/ruff check .
@@ -71,5 +71,5 @@ clean:  ## Remove what setup installed; models and indexes stay
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed
-	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev,ocr]'
 	@touch $@

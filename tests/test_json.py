@@ -152,6 +152,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(VALUES)
 @settings(deadline=None, max_examples=150)
 def test_any_json_has_clean_text_and_sections_in_order(value: object) -> None:

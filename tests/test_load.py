@@ -615,6 +615,7 @@ def test_docx_and_pdf_cut_off_anywhere_are_refused(
                 load(tmp_path, f"a.{format_}", data[:length])
 
 
+@pytest.mark.slow
 def test_docx_with_damaged_parts_is_read_or_refused(
     samples: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -203,6 +203,7 @@ def nested(depth: int) -> bytes:
     return b"Subject: deep\n" + opened + b"\nwords"
 
 
+@pytest.mark.slow
 def test_nested_a_thousand_deep(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match=r"^is nested too deeply to be read$"):
         load(tmp_path, "a.eml", nested(1000))

