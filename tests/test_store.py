@@ -1,13 +1,27 @@
 """What is written to an index is what is read from it, whatever it is."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from index.build import build
 from index.records import Document, Section
 from index.split import split
-from index.store import FORMAT, Generation, GenerationWriter, Manifest, current_generation, writing
+from index.store import (
+    FORMAT,
+    Generation,
+    GenerationWriter,
+    Manifest,
+    current_generation,
+    remembered_folder,
+    writing,
+)
+from models.errors import StoreError
+from tests.fakes import WordEmbedder
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
 """Readers clean what they read: no surrogate and no NUL is left."""
@@ -75,3 +89,21 @@ def test_a_place_names_every_section_around_it(document: Document) -> None:
             assert inner is None or inner in place
             if inner is None:
                 assert not section.start <= offset < section.end
+
+
+def test_the_folder_is_remembered_also_while_it_is_away(tmp_path: Path) -> None:
+    assert remembered_folder("default") is None
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.txt").write_text(f"All is {name}.")
+        build(tmp_path / name, embedder=WordEmbedder())
+    shutil.rmtree(tmp_path / "old")
+    assert remembered_folder("default") == tmp_path / "new"
+    shutil.rmtree(tmp_path / "new")
+    assert remembered_folder("default") == tmp_path / "new"
+    generation = current_generation("default")
+    assert generation
+    for path in generation.parent.rglob("manifest.json"):
+        path.write_text("{}")
+    with pytest.raises(StoreError, match="which folder it was made from: run 'footnote index FOLD"):
+        remembered_folder("default")
