@@ -50,18 +50,21 @@ class Index:
     def current(self) -> "Index":
         """Itself, or, when a newer generation has been built, that one, opened.
 
-        All who hold this index get the same one; it stays open for whoever still reads it.
-        When the newer one cannot be opened, this one goes on answering.
+        All who hold this index get the same one; it stays open for whoever still reads it,
+        and none in between is kept. When the newer one cannot be opened, this one goes on
+        answering.
         """
         with self._opening:
-            if not self._newer:
+            if self._newer:
+                self._newer[0] = self._newer[0].current()
+            else:
                 try:
                     if current_generation(self.name) == self.generation.folder:
                         return self
                     self._newer.append(Index.open(self.name, embedder=self.embedder))
                 except StoreError:
                     return self
-        return self._newer[0].current()
+            return self._newer[0]
 
     def close(self) -> None:
         """Releases the files."""

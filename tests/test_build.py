@@ -1,6 +1,8 @@
 """Building an index: what is embedded again, what is reported, and that it never breaks."""
 
+import gc
 import json
+import weakref
 from pathlib import Path
 
 import pytest
@@ -295,6 +297,20 @@ def test_an_open_index_moves_on_when_it_is_asked_to(folder: Path) -> None:
     assert newest is first.current()  # one for all who ask
     assert newest.search("cargo", limit=1)[0].passage.text == "The cargo weighed 3 tons."
     assert first.search("cargo", limit=1)[0].passage.text == TEXTS["cargo.txt"]
+
+
+def test_an_open_index_keeps_none_between_itself_and_the_newest(folder: Path) -> None:
+    build(folder, embedder=WordEmbedder())
+    first = Index.open(embedder=WordEmbedder())
+    (folder / "cargo.txt").write_text("The cargo weighed 2 tons.")
+    build(folder, embedder=WordEmbedder())
+    second = weakref.ref(first.current())
+    (folder / "cargo.txt").write_text("The cargo weighed 3 tons.")
+    build(folder, embedder=WordEmbedder())
+    newest = first.current()
+    gc.collect()
+    assert second() is None
+    assert newest is first.current() is newest.current()
 
 
 def test_an_open_index_stays_when_the_newer_one_cannot_be_read(folder: Path, home: Path) -> None:
