@@ -138,7 +138,7 @@ def _write_documents(
                     document = sandbox.load(folder / id_, id=id_)
                     passages = tuple(split(document))
             except DocumentError as error:
-                plan.skip(id_, str(error))
+                plan.skip(id_, error)
                 continue
             document = replace(document, id=id_, copies=plan.copies.get(id_, ()))
             batch = [_digest(passage) for passage in passages]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from index.formats.content import Content
+from index.formats.content import Content, PassingError
 from index.records import Document
 from models.errors import DocumentError
 
@@ -62,7 +62,8 @@ def load_document(
 
     With ``ocr``, Tesseract reads images, and each PDF that holds no text of its own. Raises
     DocumentError if the file cannot be read, is not what its suffix says, needs a password, is
-    larger than 100 MB, or holds no text; the message is a clause: "needs a password".
+    larger than 100 MB, or holds no text; the message is a clause: "needs a password". It is a
+    PassingError if the same bytes may be readable another time: Tesseract is missing.
     """
     if reason := reason_not_to_read(path, ocr=ocr):
         raise DocumentError(reason)
@@ -109,14 +110,14 @@ def _function(module: str, name: str) -> Callable[[bytes], Content]:
 
 
 def file_bytes(path: Path) -> bytes:
-    """What is in the file; DocumentError if it cannot be read, is empty, or too large."""
+    """Its bytes; PassingError if they cannot be read, DocumentError if none or too many."""
     try:
         if path.exists() and not path.is_file():
             raise DocumentError("is not a regular file")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise DocumentError(why_unread(error)) from error
+        raise PassingError(why_unread(error)) from error
     if not data:
         raise DocumentError("is empty")
     if len(data) > MAX_BYTES:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from index.folder import document_files
+from index.formats.content import PassingError
 from index.records import Skipped
 from index.store import file_sha256
 from models.errors import DocumentError
@@ -41,9 +42,15 @@ class Plan:
             self.added or self.changed or self.renamed or self.removed or self.are_copies_new
         )
 
-    def skip(self, id_: str, reason: str) -> None:
-        """Moves a file that turned out unreadable from the lists to the skipped ones."""
-        self.problems[self.digests.pop(id_)] = reason
+    def skip(self, id_: str, error: DocumentError) -> None:
+        """Moves a file that turned out unreadable from the lists to the skipped ones.
+
+        It is tried again by the next build only if the reason may have passed by then.
+        """
+        reason = str(error)
+        sha256 = self.digests.pop(id_)
+        if not isinstance(error, PassingError):
+            self.problems[sha256] = reason
         if id_ in self.changed:
             self.removed.append(id_)
         for ids in (self.added, self.changed, self.unchanged):

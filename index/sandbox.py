@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from index.formats.content import PassingError
 from index.load import file_bytes, reason_not_to_read
 from index.records import Document, Section
 from models.errors import DocumentError
@@ -79,7 +80,7 @@ class Sandbox:
         asked = {"suffix": path.suffix.lower(), "id": id, "bytes": len(data)}
         answer = self._ask(asked, data)
         if "error" in answer:
-            raise DocumentError(answer["error"])
+            raise (PassingError if answer["is_passing"] else DocumentError)(answer["error"])
         sections = tuple(Section(*fields) for fields in answer.pop("sections"))
         return Document(**answer | {"sections": sections, "copies": ()})
 
@@ -135,9 +136,10 @@ def serve(questions: IO[bytes], answers: IO[bytes], *, ocr: bool) -> None:
             answer = asdict(document)
             answer["sections"] = [list(section.values()) for section in answer["sections"]]
         except DocumentError as error:
-            answer = {"error": str(error)}
+            answer = {"error": str(error), "is_passing": isinstance(error, PassingError)}
         except Exception as error:  # noqa: BLE001  a library's own, or a refused attempt
-            answer = {"error": f"cannot be read: its reader fails on it ({type(error).__name__})"}
+            reason = f"cannot be read: its reader fails on it ({type(error).__name__})"
+            answer = {"error": reason, "is_passing": False}
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
 

@@ -2,10 +2,12 @@
 
 import gc
 import json
+import shutil
 import weakref
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from index.build import build
 from index.records import BuildReport, Hit
@@ -164,6 +166,22 @@ def test_a_file_that_cannot_be_read_is_tried_once(folder: Path) -> None:
     assert first.skipped == second.skipped
     assert [skip.path for skip in second.skipped] == ["broken.pdf"]
     assert current_generation("default") == generation  # nothing was written for it
+
+
+@pytest.mark.skipif(not shutil.which("tesseract"), reason="there is no program tesseract")
+def test_a_scan_is_tried_again_once_tesseract_is_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = Image.new("L", (600, 120), 255)
+    ImageDraw.Draw(image).text((40, 30), "Seven bells rang", 0, ImageFont.load_default(size=48))
+    image.save(folder / "scan.png")
+    with monkeypatch.context() as context:
+        context.setenv("PATH", "/nowhere")
+        for _ in range(2):
+            report = build(folder, ocr=True, embedder=WordEmbedder())
+            assert [skip.path for skip in report.skipped] == ["scan.png"]
+    assert build(folder, embedder=WordEmbedder()).added == ("scan.png",)
+    assert found("bells").passage.text == "Seven bells rang"
 
 
 def test_what_the_ignore_file_names_is_left_out(folder: Path) -> None:

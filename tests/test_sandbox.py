@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from index.formats.content import PassingError
 from index.load import load_document
 from index.sandbox import Sandbox
 from models.errors import DocumentError
@@ -30,6 +31,22 @@ def test_a_file_that_cannot_be_read_says_why_and_the_next_is_read(tmp_path: Path
         with pytest.raises(DocumentError, match=r"^is not a PDF file, or is damaged$"):
             sandbox.load(tmp_path / "a.pdf", id="a")
         assert sandbox.load(tmp_path / "b.txt", id="b").text == "All is well."
+
+
+def test_a_reason_that_may_pass_is_told_from_one_that_lasts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    (tmp_path / "a.png").write_bytes(b"no image")
+    (tmp_path / "b.pdf").write_bytes(b"no PDF")
+    with Sandbox(ocr=True) as sandbox:
+        with pytest.raises(PassingError, match=r"^is a scan; to have it read install Tesseract"):
+            sandbox.load(tmp_path / "a.png", id="a")
+        with pytest.raises(PassingError, match=r"^cannot be read: no such file or directory$"):
+            sandbox.load(tmp_path / "gone.txt", id="gone")
+        with pytest.raises(DocumentError, match="is damaged") as raised:
+            sandbox.load(tmp_path / "b.pdf", id="b")
+        assert not isinstance(raised.value, PassingError)
 
 
 def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path) -> None:

@@ -6,7 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from index.formats.content import Content, content_of_parts, first_line_title, text_part
+from index.formats.content import (
+    Content,
+    PassingError,
+    content_of_parts,
+    first_line_title,
+    text_part,
+)
 from index.formats.pdf import page_images
 from index.formats.pdf import read as read_pdf
 from models.errors import DocumentError
@@ -33,8 +39,8 @@ _HOW_TO_INSTALL = (
 def read_scan(data: bytes, *, languages: str = "eng") -> Content:
     """The text of a PDF whose pages are images, with a section for each page.
 
-    ``languages`` are Tesseract's codes, "eng+deu". Raises DocumentError if Tesseract or one
-    of its languages is missing, or if the PDF needs a password or is damaged.
+    ``languages`` are Tesseract's codes, "eng+deu". Raises PassingError if Tesseract or one
+    of its languages is missing, DocumentError if the PDF needs a password or is damaged.
     """
     _check_tesseract(languages)
     says = read_pdf(data)  # it may name its title, author and date though it holds no text
@@ -46,8 +52,8 @@ def read_scan(data: bytes, *, languages: str = "eng") -> Content:
 def read_image(data: bytes, *, languages: str = "eng") -> Content:
     """The text in an image; of a TIFF file with several pages, with a section for each.
 
-    Raises DocumentError if Tesseract or one of its languages is missing, or if the image
-    is damaged or has more than 80 million pixels.
+    Raises PassingError if Tesseract or one of its languages is missing, DocumentError if the
+    image is damaged or has more than 80 million pixels.
     """
     _check_tesseract(languages)
     content = _recognised(_frames(data), languages)
@@ -56,14 +62,14 @@ def read_image(data: bytes, *, languages: str = "eng") -> Content:
 
 def _check_tesseract(languages: str) -> None:
     if pytesseract is None:
-        raise DocumentError(_HOW_TO_INSTALL)
+        raise PassingError(_HOW_TO_INSTALL)
     try:
         installed = set(pytesseract.get_languages())
     except (OSError, RuntimeError, ValueError) as error:  # no such program, or it does not run
-        raise DocumentError(_HOW_TO_INSTALL) from error
+        raise PassingError(_HOW_TO_INSTALL) from error
     for language in languages.split("+"):
         if language not in installed:
-            raise DocumentError(
+            raise PassingError(
                 f"cannot be read by Tesseract: its language “{language}” is not installed "
                 f"(Debian: apt-get install tesseract-ocr-{language})"
             )
@@ -106,7 +112,9 @@ def _recognised(images: Iterable[Any], languages: str) -> Content:
 def _text(image: Any, languages: str) -> str:
     try:
         text = pytesseract.image_to_string(image, lang=languages, timeout=_MAX_SECONDS)
-    except (OSError, RuntimeError, ValueError) as error:
+    except OSError as error:
+        raise PassingError("cannot be read by Tesseract") from error
+    except (RuntimeError, ValueError) as error:
         raise DocumentError("cannot be read by Tesseract") from error
     return "\n\n".join(_joined(block.split("\n")) for block in re.split(r"\n\s*\n", text))
 
