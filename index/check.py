@@ -1,18 +1,22 @@
 """Whether an index is as it was written, and saved citations stand in the documents of today."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from index.folder import document_files
+from index.plan import Known, Plan, make_plan
 from index.records import Document
 from index.sandbox import Sandbox
-from index.store import Generation, current_generation, damaged, file_sha256, rebuild_command
+from index.store import Generation, current_generation, damaged, rebuild_command
 from models.errors import DocumentError, StoreError
+from models.progress import OnProgress, Progress
 
 Standing = Literal["unchanged", "moved", "changed", "gone"]
+
+_SPACE = re.compile(r"\s*")
 
 
 def check_index(name: str = "default") -> Generation:
@@ -55,60 +59,85 @@ class Finding:
 def saved_citations(path: Path) -> list[SavedCitation]:
     """The citations of the answers in a file: what ``footnote ask --json`` printed.
 
-    One answer, a list of them, or one after the other. Raises DocumentError if it is not that.
+    One answer, a list of them, or one after the other. Raises DocumentError if it is not that;
+    the message names the line.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DocumentError(f"{path} cannot be read ({error}).") from error
-    try:
-        return [
-            SavedCitation(**{field: citation[field] for field in SavedCitation.__slots__})
-            for answer in _answers(text)
-            for citation in answer["citations"]
-        ]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise DocumentError(
-            f"{path} holds no answers: save what 'footnote ask --json' prints."
-        ) from error
-
-
-def _answers(text: str) -> list[Mapping[str, Any]]:
-    """The values that stand one after the other in ``text``; those of a list, one by one."""
-    answers: list[Mapping[str, Any]] = []
+    citations: list[SavedCitation] = []
     decoder = json.JSONDecoder()
-    text = text.strip()
     at = 0
-    while not answers or at < len(text):
-        value, at = decoder.raw_decode(text, at)
-        answers += value if isinstance(value, list) else [value]
-        at += len(text[at:]) - len(text[at:].lstrip())
-    return answers
+    while at == 0 or at < len(text):
+        start = _after_space(text, at)
+        try:
+            value, at = decoder.raw_decode(text, start)
+            answers = value if isinstance(value, list) else [value]
+            citations += [_citation(saved) for answer in answers for saved in answer["citations"]]
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            line = text.count("\n", 0, start) + 1
+            raise DocumentError(
+                f"{path} holds no answers: save what 'footnote ask --json' prints "
+                f"(see what begins in line {line})."
+            ) from error
+        at = _after_space(text, at)
+    return citations
 
 
-def check_citations(citations: Iterable[SavedCitation], folder: Path) -> Iterator[Finding]:
-    """Looks each citation up in the documents of ``folder`` as they are now.
+def _after_space(text: str, at: int) -> int:
+    space = _SPACE.match(text, at)
+    assert space  # it matches anything
+    return space.end()
+
+
+def _citation(saved: Any) -> SavedCitation:
+    """Raises TypeError, KeyError or ValueError if a field is missing or of another kind."""
+    for field in fields(SavedCitation):
+        if type(saved[field.name]) is not field.type:
+            raise TypeError(field.name)
+    f"{saved['document']}{saved['quote']}".encode()  # a lone surrogate could not be printed
+    return SavedCitation(**{field: saved[field] for field in SavedCitation.__slots__})
+
+
+def check_citations(
+    citations: Sequence[SavedCitation],
+    folder: Path,
+    *,
+    ocr: bool = False,
+    on_progress: OnProgress | None = None,
+) -> list[Finding]:
+    """Looks each citation up in the documents of ``folder`` as a build would take them now.
 
     Unchanged: the quote stands at its place. Moved: it stands elsewhere in the document, or
     the file has another name. Changed: the document no longer has these words. Gone: there
-    is no such document, nor another with its content.
+    is no such document that can be read, nor another with its content. With ``ocr`` scans
+    are read, too. Raises DocumentError if there is no folder.
     """
-    with Sandbox() as sandbox:
-        documents = _Documents(folder, sandbox)
-        for citation in citations:
-            yield _finding(citation, documents)
+    report = on_progress or (lambda progress: None)
+    plan = make_plan(folder, Known(), report, ocr=ocr)
+    findings: list[Finding] = []
+    with Sandbox(ocr=ocr) as sandbox:
+        documents = _Documents(folder, plan, sandbox)
+        for number, citation in enumerate(citations, start=1):
+            findings.append(_finding(citation, documents))
+            report(Progress("Checking citations", number, len(citations), "citations"))
+    return findings
 
 
 class _Documents:
-    """The documents of a folder, each read when it is asked for."""
+    """The documents of a folder, each read when it is asked for; none that a build leaves out."""
 
-    def __init__(self, folder: Path, sandbox: Sandbox) -> None:
+    def __init__(self, folder: Path, plan: Plan, sandbox: Sandbox) -> None:
         self._folder = folder
         self._sandbox = sandbox
+        self._ids = set(plan.digests).union(*plan.copies.values())
+        self._names = {sha256: id_ for id_, sha256 in plan.digests.items()}
         self._read: dict[str, Document | None] = {}
-        self._names: dict[str, str] | None = None
 
     def named(self, id_: str) -> Document | None:
+        if id_ not in self._ids:
+            return None
         if id_ not in self._read:
             try:
                 self._read[id_] = self._sandbox.load(self._folder / id_, id=id_)
@@ -117,13 +146,7 @@ class _Documents:
         return self._read[id_]
 
     def with_digest(self, sha256: str) -> Document | None:
-        if self._names is None:
-            files, _ = document_files(self._folder)
-            self._names = {
-                file_sha256(file): file.relative_to(self._folder).as_posix() for file in files
-            }
-        id_ = self._names.get(sha256)
-        return self.named(id_) if id_ else None
+        return self.named(self._names.get(sha256, ""))
 
 
 def _finding(citation: SavedCitation, documents: _Documents) -> Finding:

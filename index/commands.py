@@ -106,7 +106,10 @@ def check(name: str, answers: Path | None) -> None:
             click.echo("\n".join(report_lines(report)))
         return
     standings: Counter[str] = Counter()
-    for finding in check_citations(saved_citations(answers), folder):
+    citations = saved_citations(answers)
+    with progress_bar() as on_progress:
+        findings = check_citations(citations, folder, ocr=manifest.ocr, on_progress=on_progress)
+    for finding in findings:
         standings[finding.standing] += 1
         if finding.standing != "unchanged":
             place = f"{finding.citation.document}, {finding.standing}"

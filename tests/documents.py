@@ -11,6 +11,7 @@ import docx
 import pptx
 import xlsxwriter
 from fpdf import FPDF
+from PIL import Image, ImageDraw, ImageFont
 
 LIGHTHOUSE = """\
 The Light at Grey Head
@@ -393,3 +394,10 @@ def write_epub(
         for name, content in {**files, **(more or {})}.items():
             package.writestr(name, content)
     return path
+
+
+def write_scan(path: Path, words: str) -> None:
+    """An image of a few words, in letters that Tesseract reads."""
+    image = Image.new("L", (600, 120), 255)
+    ImageDraw.Draw(image).text((40, 30), words, 0, ImageFont.load_default(size=48))
+    image.save(path)

@@ -7,13 +7,13 @@ import weakref
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageDraw, ImageFont
 
 from index.build import build
 from index.records import BuildReport, Hit
 from index.search import Index
 from index.store import current_generation, writing
 from models.errors import DocumentError, StoreError
+from tests.documents import write_scan
 from tests.fakes import WordEmbedder
 
 TEXTS = {
@@ -172,9 +172,7 @@ def test_a_file_that_cannot_be_read_is_tried_once(folder: Path) -> None:
 def test_a_scan_is_tried_again_once_tesseract_is_there(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    image = Image.new("L", (600, 120), 255)
-    ImageDraw.Draw(image).text((40, 30), "Seven bells rang", 0, ImageFont.load_default(size=48))
-    image.save(folder / "scan.png")
+    write_scan(folder / "scan.png", "Seven bells rang")
     with monkeypatch.context() as context:
         context.setenv("PATH", "/nowhere")
         for _ in range(2):
