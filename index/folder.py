@@ -23,7 +23,9 @@ def document_files(folder: Path, *, ocr: bool = False) -> tuple[list[Path], list
     ``ocr``. Raises DocumentError if ``folder`` is not a folder.
     """
     if not folder.is_dir():
-        raise DocumentError(f"{folder} is not a folder; name one: footnote index FOLDER")
+        raise DocumentError(
+            f"“{folder}” is not a folder: run 'footnote index FOLDER' with one that exists."
+        )
     files: list[Path] = []
     skipped: list[Skipped] = []
     home = folder.resolve()

@@ -68,10 +68,6 @@ def make_plan(folder: Path, known: Known, on_progress: OnProgress, *, ocr: bool 
     sha256 of a document whose file is gone; of files with the same bytes the first is the
     document and the others are its copies. Raises DocumentError if there is no folder.
     """
-    if not folder.is_dir():
-        raise DocumentError(
-            f"“{folder}” is not a folder: run 'footnote index FOLDER' with one that exists."
-        )
     files, skipped = document_files(folder, ocr=ocr)
     plan = Plan(skipped=list(skipped))
     first_with: dict[str, str] = {}

@@ -13,6 +13,9 @@ import xlsxwriter
 from fpdf import FPDF
 from PIL import Image, ImageDraw, ImageFont
 
+from index.load import load_document
+from index.records import Document
+
 LIGHTHOUSE = """\
 The Light at Grey Head
 
@@ -394,6 +397,13 @@ def write_epub(
         for name, content in {**files, **(more or {})}.items():
             package.writestr(name, content)
     return path
+
+
+def load(folder: Path, name: str, content: str | bytes, *, ocr: bool = False) -> Document:
+    """A file of one's own, written to ``folder`` and read."""
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return load_document(path, id=name, ocr=ocr)
 
 
 def write_scan(path: Path, words: str) -> None:

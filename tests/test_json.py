@@ -9,15 +9,9 @@ from hypothesis import strategies as st
 
 from index.formats import json_lines, json_text
 from index.formats.content import clean
-from index.load import load_document
 from index.records import Document
 from models.errors import DocumentError
-
-
-def load(folder: Path, name: str, content: str | bytes) -> Document:
-    path = folder / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return load_document(path, id=name)
+from tests.documents import load
 
 
 def records(document: Document) -> dict[str, str]:

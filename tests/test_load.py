@@ -21,7 +21,7 @@ from index.formats.content import clean
 from index.load import MAX_BYTES, SUFFIXES, load_document
 from index.records import Document, Skipped
 from models.errors import DocumentError
-from tests.documents import BRIDGE_PAGES, LIGHTHOUSE, write_samples
+from tests.documents import BRIDGE_PAGES, LIGHTHOUSE, load, write_samples
 
 FORMATS = ("txt", "md", "html", "pdf", "docx", "eml", "mbox", "json", "jsonl")
 
@@ -29,12 +29,6 @@ FORMATS = ("txt", "md", "html", "pdf", "docx", "eml", "mbox", "json", "jsonl")
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return write_samples(tmp_path_factory.mktemp("samples"))
-
-
-def load(folder: Path, name: str, content: str | bytes) -> Document:
-    path = folder / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return load_document(path, id=name)
 
 
 def sections(document: Document) -> dict[str, str]:
@@ -772,7 +766,7 @@ def test_document_files_tells_of_closed_folders(tmp_path: Path) -> None:
 
 
 def test_document_files_of_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(DocumentError, match=r"missing is not a folder; name one: footnote index"):
+    with pytest.raises(DocumentError, match="missing” is not a folder: run 'footnote index FOLD"):
         document_files(tmp_path / "missing")
 
 

@@ -9,16 +9,8 @@ from hypothesis import strategies as st
 
 from index.formats import mail, mailbox
 from index.formats.content import Content, clean
-from index.load import load_document
-from index.records import Document
 from models.errors import DocumentError
-from tests.documents import SEALS_MAILBOX, SLIPWAY_MAIL
-
-
-def load(folder: Path, name: str, content: str | bytes) -> Document:
-    path = folder / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return load_document(path, id=name)
+from tests.documents import SEALS_MAILBOX, SLIPWAY_MAIL, load
 
 
 def body(message: bytes) -> str:

@@ -15,15 +15,9 @@ from PIL import Image, ImageDraw, ImageFont
 from index.folder import document_files
 from index.formats.metadata import iso_date, named_author, web_address
 from index.load import load_document
-from index.records import Document, Skipped
+from index.records import Skipped
 from models.errors import DocumentError
-
-
-def load(folder: Path, name: str, content: str | bytes, *, ocr: bool = False) -> Document:
-    path = folder / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return load_document(path, id=name, ocr=ocr)
-
+from tests.documents import load
 
 # --- dates and names ---
 

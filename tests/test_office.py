@@ -26,7 +26,7 @@ from index.records import Document
 from index.sandbox import Sandbox
 from index.sentences import sentence_spans
 from models.errors import DocumentError
-from tests.documents import CHAPTERS, write_epub, write_samples
+from tests.documents import CHAPTERS, load, write_epub, write_samples
 
 FORMATS = ("pptx", "xlsx", "csv", "epub")
 
@@ -34,12 +34,6 @@ FORMATS = ("pptx", "xlsx", "csv", "epub")
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return write_samples(tmp_path_factory.mktemp("samples"))
-
-
-def load(folder: Path, name: str, content: str | bytes) -> Document:
-    path = folder / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return load_document(path, id=name)
 
 
 def place_of(document: Document, words: str) -> str:
@@ -417,6 +411,24 @@ def test_the_contents_of_epub_2(tmp_path: Path) -> None:
     more = {"OPS/book.opf": opf, "OPS/toc.ncx": ncx}
     path = write_epub(tmp_path / "a.epub", CHAPTERS, more=more)
     assert place_of(load_document(path, id="a"), "November") == "chapter The First Winter"
+
+
+@pytest.mark.parametrize(
+    ("says", "author", "date"),
+    [
+        ("<dc:creator>Unknown</dc:creator><dc:date>0101-01-01T00:00:00+00:00</dc:date>", "", ""),
+        ("<dc:creator>Unknown</dc:creator><dc:creator>Edda Morrow</dc:creator>", "Edda Morrow", ""),
+        ("<dc:date>March 2019</dc:date>", "", "2019-03"),
+        ("<dc:date>2019-03-24T14:05:00+01:00</dc:date>", "", "2019-03-24T14:05:00"),
+    ],
+)
+def test_who_wrote_a_book_and_when(tmp_path: Path, says: str, author: str, date: str) -> None:
+    opf = members(write_epub(tmp_path / "b.epub", CHAPTERS))["OPS/book.opf"].decode()
+    opf = re.sub(r"<dc:creator>.*</dc:date>", says, opf)
+    document = load_document(
+        write_epub(tmp_path / "a.epub", CHAPTERS, more={"OPS/book.opf": opf}), id="a"
+    )
+    assert (document.author, document.date) == (author, date)
 
 
 def encryption(name: str) -> dict[str, str]:

@@ -206,3 +206,9 @@ def first_line_title(text: str) -> str:
     if not rest.startswith("\n") and (len(line) > 60 or rest.lstrip()[0].islower()):
         return ""
     return named_title(line)
+
+
+def first_page_title(content: Content) -> str:
+    """The title that the first page with text begins with, if it does."""
+    first = next((section for section in content.sections if section.end), None)
+    return first_line_title(content.text[: first.end]) if first else ""

@@ -5,7 +5,6 @@ The format: EPUB 3.3, https://www.w3.org/TR/epub-33/, and EPUB 2 before it.
 
 import io
 import posixpath
-import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -25,14 +24,13 @@ from index.formats.content import (
     one_line,
 )
 from index.formats.html import chapter_blocks
+from index.formats.metadata import iso_date, named_author
 from index.formats.package import check_package
 from models.errors import DocumentError
 
 _CHAPTERS = {"application/xhtml+xml", "text/html", "text/x-oeb1-document"}
 _NCX = "application/x-dtbncx+xml"
 _EVENT = "{http://www.idpf.org/2007/opf}event"
-
-_DATE = re.compile(r"[1-9]\d{3}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d)?)?)?)?")  # Calibre's for none is 0101
 
 
 def read(data: bytes) -> Content:
@@ -50,7 +48,7 @@ def read(data: bytes) -> Content:
         return replace(
             content,
             title=named_title(next(_metadata(book, "title"), "")),
-            author=", ".join(_metadata(book, "creator")),
+            author=named_author(", ".join(filter(named_author, _metadata(book, "creator")))),
             date=_date(book),
         )
     except (DocumentError, MemoryError, RecursionError):
@@ -193,7 +191,6 @@ def _date(book: _Book) -> str:
     elements = list(book.root.iterfind("{*}metadata//{http://purl.org/dc/elements/1.1/}date"))
     elements.sort(key=lambda element: element.get(_EVENT) != "publication")
     for element in elements:
-        date = _DATE.match((element.text or "").strip())
-        if date:
-            return date[0]
+        if date := iso_date(element.text or ""):
+            return date
     return ""

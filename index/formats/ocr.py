@@ -10,7 +10,7 @@ from index.formats.content import (
     Content,
     PassingError,
     content_of_parts,
-    first_line_title,
+    first_page_title,
     text_part,
 )
 from index.formats.pdf import page_images
@@ -104,9 +104,7 @@ def _recognised(images: Iterable[Any], languages: str) -> Content:
         text_part("page", str(number), "" if image is None else _text(image, languages))
         for number, image in enumerate(images, start=1)
     )
-    first = next((section for section in content.sections if section.end), None)
-    title = first_line_title(content.text[: first.end]) if first else ""
-    return replace(content, title=title)
+    return replace(content, title=first_page_title(content))
 
 
 def _text(image: Any, languages: str) -> str:

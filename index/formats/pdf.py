@@ -13,7 +13,7 @@ import pypdfium2
 from index.formats.content import (
     Content,
     content_of_parts,
-    first_line_title,
+    first_page_title,
     named_title,
     text_part,
 )
@@ -62,10 +62,7 @@ def read(data: bytes) -> Content:
         text_part("page", str(number), _page_text(page, spacing, compounds))
         for number, page in enumerate(pages, start=1)
     )
-    first = next((section for section in content.sections if section.end), None)
-    if first and not title:
-        title = first_line_title(content.text[: first.end])
-    return replace(content, title=title, author=author, date=date)
+    return replace(content, title=title or first_page_title(content), author=author, date=date)
 
 
 def page_images(data: bytes, *, dots_per_inch: int, max_pixels: int) -> Iterator[Any]:
