@@ -5,13 +5,13 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from index.formats.content import Content, PassingError
+from index.formats.content import Content
 from index.records import Document
-from models.errors import DocumentError
+from models.errors import DocumentError, PassingError
 
 MAX_BYTES = 100_000_000
 
-READERS = 1
+READERS = 2
 """Changes when some format's reader would give another text: then all is read again."""
 
 _FORMATS = {  # suffix: module below index.formats

@@ -4,10 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from index.folder import document_files
-from index.formats.content import PassingError
 from index.records import Skipped
 from index.store import file_sha256
-from models.errors import DocumentError
+from models.errors import DocumentError, PassingError
 from models.progress import OnProgress, Progress
 
 

@@ -19,10 +19,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from index.formats.content import PassingError
 from index.load import file_bytes, reason_not_to_read
 from index.records import Document, Section
-from models.errors import DocumentError
+from models.errors import DocumentError, PassingError
 
 SECONDS = 120.0
 """For one file; a PDF of 1,000 pages takes 10 s, a workbook of 100 MB less than a minute."""

@@ -111,22 +111,22 @@ def current_generation(name: str) -> Path | None:
 def remembered_folder(name: str) -> Path | None:
     """The documents' folder of the index ``name``, also if it is damaged; None if never built.
 
-    The newest that is there; if none is (a disk may be unmounted), the newest. Raises
-    StoreError if it was built but no generation can say from what.
+    As the current generation says, whether the folder is there or not (a disk may be
+    unmounted); if that is damaged, the newest that is there. Raises StoreError if it was
+    built but no generation can say from what.
     """
     generations = index_path(name) / "generations"
-    if not (index_path(name) / "current").exists():
-        return None
-    newest: Path | None = None
+    current = None
+    with suppress(StoreError):
+        current = current_generation(name)
+        if current is None:
+            return None
     for generation in reversed(_numbered(generations)) if generations.is_dir() else ():
         with suppress(OSError, ValueError, TypeError, KeyError):
             manifest = json.loads((generation / _MANIFEST).read_text(encoding="utf-8"))
             folder = Path(manifest["folder"])
-            newest = newest or folder
-            if folder.is_dir():
+            if generation == current or (current is None and folder.is_dir()):
                 return folder
-    if newest:
-        return newest
     raise StoreError(
         f"The index “{name}” cannot tell which folder it was made from: "
         f"run '{rebuild_command(name)} FOLDER'."

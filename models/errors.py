@@ -3,8 +3,10 @@
     FootnoteError
     ├── ModelError       a model is unknown, missing, damaged, or cannot be fetched
     ├── DocumentError    one file, or a whole folder of them, cannot be read
+    │   └── PassingError for a reason that is not in the file: it is tried again
     ├── StoreError       an index is missing, damaged, locked, or made with another embedder
-    └── QuestionError    a question is empty or too long
+    ├── QuestionError    a question is empty or too long
+    └── EvaluationError  a file of questions cannot be read
 
 The message is one sentence: what is wrong, and the command or setting that mends it.
 The command line prints it and exits with 1; the page shows it in place of an answer.
@@ -23,9 +25,17 @@ class DocumentError(FootnoteError):
     """A file, or a folder of files, cannot be read."""
 
 
+class PassingError(DocumentError):
+    """A file cannot be read for a reason that is not in it, so it is tried again."""
+
+
 class StoreError(FootnoteError):
     """An index is missing, damaged, locked, or made with another embedding model."""
 
 
 class QuestionError(FootnoteError):
     """A question is empty or too long."""
+
+
+class EvaluationError(FootnoteError):
+    """A file of questions for ``footnote eval`` cannot be read."""

@@ -1,7 +1,7 @@
 """Questions in, answers with footnotes out: one conversation over one index."""
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -146,7 +146,8 @@ class Chat:
             draft = Draft(question, evidences, Footnotes(self._search.document), query=query)
             odds = self._generate.yes(self._messages(judge_message(asked)))
             if odds > HOPELESS:
-                with closing(self._write(asked)) as pieces:
+                messages = self._messages(asked)
+                with closing(self._generate(messages, max_tokens=_ANSWER_TOKENS)) as pieces:
                     for piece in pieces:
                         first_token = first_token or time.monotonic() - started
                         tokens += 1
@@ -159,6 +160,7 @@ class Chat:
         self._last = _Turn(question, text, read)
         answer = Answer(
             question=question,
+            query=query,
             text=text,
             sentences=sentences,
             is_refusal=not sentences,
@@ -188,9 +190,6 @@ class Chat:
 
     def _messages(self, asked: Message) -> list[Message]:
         return [Message(role="system", content=SYSTEM), asked]
-
-    def _write(self, asked: Message) -> Generator[str, None, None]:
-        return self._generate(self._messages(asked), max_tokens=_ANSWER_TOKENS)
 
 
 def check_question(question: str) -> str:

@@ -159,18 +159,13 @@ class Evidences:
         if not self._items:
             return []
         near = self._vectors @ self._embed([question])[0]
-        asked = claim_of(question).words
-        near += _LINE_WORDS * np.array([self._share(asked, item) for item in self._items])
+        rare = math.log(1 + len(self._items))
+        weights = {word: self._weights.get(word, rare) for word in claim_of(question).words}
+        shares = [_share(weights, item.claim.words) for item in self._items]
+        near += _LINE_WORDS * np.array(shares)
         best = (self._items[row] for row in np.argsort(-near, kind="stable"))
         texts = dict.fromkeys(item.text for item in best if item.is_line)
         return list(texts)[:limit]
-
-    def _share(self, asked: frozenset[str], item: Evidence) -> float:
-        """How much of the words ``asked`` the item holds, rare ones counting more: 0 to 1."""
-        rare = math.log(1 + len(self._items))
-        weights = {word: self._weights.get(word, rare) for word in asked}
-        held = sum(weight for word, weight in weights.items() if holds(item.claim.words, word))
-        return held / sum(weights.values()) if weights else 0.0
 
     def relevance(self, question: str, evidence: Iterable[Evidence]) -> float:
         """How near the nearest of ``evidence``, which is of these, is to ``question``: a cosine."""
@@ -208,6 +203,12 @@ class Evidences:
             is_partly = len(missing) + len(missing_names) < len(claim.numbers | claim.names)
             score = min(score, (SUPPORTED if is_partly else PARTLY) - 0.01)
         return score
+
+
+def _share(weights: dict[str, float], words: frozenset[str]) -> float:
+    """How much of the weighted words is among ``words``: 0 to 1."""
+    held = sum(weight for word, weight in weights.items() if holds(words, word))
+    return held / sum(weights.values()) if weights else 0.0
 
 
 def _one_for_each_document(supports: list[Support], known: str) -> list[Support]:

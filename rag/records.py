@@ -74,6 +74,7 @@ class Answer:
     """
 
     question: str
+    query: str  # what was searched for: the question, with what it points back to
     text: str
     sentences: tuple[Sentence, ...]
     is_refusal: bool

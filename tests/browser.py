@@ -93,6 +93,7 @@ def make_answer(
         whole.append(Sentence(sentence, start, len(text), status, tuple(citations)))
     return Answer(
         question=question,
+        query=question,
         text=text or REFUSAL,
         sentences=tuple(whole),
         is_refusal=not whole,

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from index.formats.content import PassingError
 from index.load import load_document
 from index.sandbox import Sandbox
-from models.errors import DocumentError
+from models.errors import DocumentError, PassingError
 from tests.documents import write_samples
 
 REPOSITORY = Path(__file__).parents[1]

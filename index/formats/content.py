@@ -8,13 +8,8 @@ from typing import Literal
 
 from index.records import Section, SectionKind
 from index.sentences import is_row
-from models.errors import DocumentError
 
 BlockKind = Literal["heading", "paragraph", "item", "row"]
-
-
-class PassingError(DocumentError):
-    """A file cannot be read for a reason that is not in it, so it is tried again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,13 @@ from typing import Any
 
 from index.formats.content import (
     Content,
-    PassingError,
     content_of_parts,
     first_page_title,
     text_part,
 )
 from index.formats.pdf import page_images
 from index.formats.pdf import read as read_pdf
-from models.errors import DocumentError
+from models.errors import DocumentError, PassingError
 
 try:
     import pytesseract
