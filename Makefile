@@ -1,11 +1,12 @@
 # One target for each thing a person does; `make` alone prints them.
 
 PYTHON ?= python3
+FOOTNOTE_EVAL ?= ../shared/eval
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev models browser chat index test check lint format formats scale screenshot clean
+.PHONY: help setup setup-dev models browser chat index test check lint format formats scale retrieval screenshot clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +56,11 @@ scale: setup-dev  ## Measure indexes of 1,000 and 10,000 documents
 	@$(BIN)/footnote models pull all-minilm-l6-v2
 	$(BIN)/python -m benchmarks.scale
 
+retrieval: setup-dev  ## Measure the search on SciFact and SQuAD (FOOTNOTE_EVAL: their folder)
+	@$(BIN)/footnote models pull all-minilm-l6-v2
+	$(BIN)/footnote eval $(FOOTNOTE_EVAL)/scifact --retrieval --output evaluation/scifact
+	$(BIN)/footnote eval $(FOOTNOTE_EVAL)/squad --retrieval --only answerable --output evaluation/squad
+
 clean:  ## Remove what setup installed; models and indexes stay
 	rm -rf .venv
 
@@ -71,5 +77,5 @@ clean:  ## Remove what setup installed; models and indexes stay
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed
-	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev,ocr]'
+	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev,eval,ocr]'
 	@touch $@

@@ -20,9 +20,19 @@ def indexes_folder() -> Path:
     return (_home() or user_data_path("footnote", appauthor=False)) / "indexes"
 
 
+def evaluation_folder() -> Path:
+    """The folder for documents that are written out to be measured with; it may not exist yet."""
+    return (_home() or user_data_path("footnote", appauthor=False)) / "evaluation"
+
+
 def weights_folder() -> Path:
     """The folder into which models are fetched; it may not exist yet."""
     return (_home() or user_cache_path("footnote", appauthor=False)) / "models"
+
+
+def states_folder() -> Path:
+    """The folder for what models have read once and for all; it may not exist yet."""
+    return (_home() or user_cache_path("footnote", appauthor=False)) / "states"
 
 
 def dropped_folder() -> Path:

@@ -10,6 +10,7 @@ _COMMANDS = {
     "ask": "rag.commands:ask",
     "chat": "ui.commands:chat",
     "check": "index.commands:check",
+    "eval": "rag.commands:evaluate",
     "index": "index.commands:index",
     "models": "models.commands:models",
 }

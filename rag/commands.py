@@ -1,22 +1,55 @@
-"""The command line: ``footnote ask``."""
+"""The command line: ``footnote ask`` and ``footnote eval``."""
 
 import dataclasses
 import json
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from models.terminal import patience
+from models.errors import EvaluationError
+from models.terminal import patience, progress_bar
+
+if TYPE_CHECKING:
+    from rag.evaluate import Figure
+    from rag.questions import Question
 
 NOT_ANSWERED = 3
 """The exit code when the documents do not say."""
+
+
+_STRICTNESS = click.option(
+    "--strictness",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="How likely it must be that an answer answers the question; else it is refused.",
+)
+
+
+_RERANKER = click.option(
+    "--reranker", help="A cross-encoder that orders the passages: a folder, or its name."
+)
 
 
 @click.command()
 @click.argument("question")
 @click.option("--name", default="default", show_default=True, help="Which index to ask.")
 @click.option("--model", help="A model's name ('footnote models list'), or a GGUF file.")
+@_RERANKER
+@_STRICTNESS
+@click.option("--lenient", is_flag=True, help="Show sentences that nothing supports, marked.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole record as JSON.")
-def ask(question: str, name: str, model: str | None, as_json: bool) -> None:
+def ask(  # noqa: PLR0917  (click gives them by name)
+    question: str,
+    name: str,
+    model: str | None,
+    reranker: str | None,
+    strictness: float,
+    lenient: bool,
+    as_json: bool,
+) -> None:
     """Answer QUESTION, then show the quotes that support each sentence.
 
     Exit codes: 0 answered, 1 failed, 2 wrong usage, 3 the documents do not say.
@@ -25,7 +58,9 @@ def ask(question: str, name: str, model: str | None, as_json: bool) -> None:
         from rag.chat import Chat, check_question  # noqa: PLC0415  (start-up time)
 
         check_question(question)
-        chat = Chat.open(name=name, model=model)
+        chat = Chat.open(
+            name=name, model=model, reranker=reranker, strictness=strictness, is_lenient=lenient
+        )
     from rag.records import Done, Retrieved  # noqa: PLC0415
 
     for event in chat.stream(question):
@@ -42,3 +77,125 @@ def ask(question: str, name: str, model: str | None, as_json: bool) -> None:
     else:
         click.echo(str(answer))
     raise SystemExit(NOT_ANSWERED if answer.is_refusal else 0)
+
+
+@click.command("eval")
+@click.argument("questions", type=click.Path(path_type=Path))
+@click.option("--name", help="Which index to ask.  [default: default; for a folder, its own]")
+@click.option("--model", help="A model's name ('footnote models list'), or a GGUF file.")
+@click.option("--retrieval", is_flag=True, help="Only search for the passages: no model answers.")
+@click.option(
+    "--only",
+    type=click.Choice(["answerable", "unanswerable"]),
+    help="Ask only the questions that the documents answer, or only the others.",
+)
+@_RERANKER
+@_STRICTNESS
+@click.option("--without-gold", is_flag=True, help="Hide the articles that hold the answers.")
+@click.option("--sample", type=click.IntRange(min=1), help="Ask only so many, drawn by chance.")
+@click.option("--seed", default=0, show_default=True, help="Which sample.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("evaluation"),
+    show_default=True,
+    help="The folder for evaluation.json and evaluation.html.",
+)
+def evaluate(  # noqa: PLR0917  (click gives them by name)
+    questions: Path,
+    name: str | None,
+    model: str | None,
+    retrieval: bool,
+    only: str | None,
+    reranker: str | None,
+    strictness: float,
+    without_gold: bool,
+    sample: int | None,
+    seed: int,
+    output: Path,
+) -> None:
+    """Measure how good the answers to QUESTIONS are.
+
+    QUESTIONS is a JSONL file, a question on each line with what is known of its answer, or a
+    folder in the BEIR format, whose corpus is indexed first. docs/quality.md describes both.
+    """
+    if without_gold and only == "unanswerable":
+        raise click.UsageError("--without-gold hides answers; --only unanswerable has none.")
+    from rag.questions import read_questions, write_documents  # noqa: PLC0415  (start-up time)
+
+    wanted = [
+        question
+        for question in read_questions(questions)
+        if only is None or question.is_answerable == (only == "answerable")
+    ]
+    if without_gold:
+        wanted = [question for question in wanted if question.is_answerable and question.gold]
+    if not wanted:
+        raise EvaluationError(f"{questions} has no such question: give other ones, or no filter.")
+    if sample is not None:
+        wanted = _sample(wanted, sample, seed)
+    with patience("Loading the models…"):
+        try:
+            from rag.evaluate import WithoutGold, figures  # noqa: PLC0415  (start-up time)
+            from rag.evaluate import evaluate as ask_all  # noqa: PLC0415
+            from rag.report import About, write_report  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise EvaluationError(
+                f"The library {error.name} is missing: run \"pip install 'footnote[eval]'\"."
+            ) from error
+        from index.build import build  # noqa: PLC0415
+        from index.embed import CrossEncoderReranker  # noqa: PLC0415
+        from index.search import Index  # noqa: PLC0415
+        from models.resolve import resolve_llm  # noqa: PLC0415
+        from rag.chat import Chat  # noqa: PLC0415
+        from rag.generate import LlamaCpp  # noqa: PLC0415
+        from rag.prompt import RULES  # noqa: PLC0415
+
+    with progress_bar() as on_progress:
+        if questions.is_dir():
+            name = name or f"eval-{questions.resolve().name}"
+            build(write_documents(questions), name=name, on_progress=on_progress)
+        reader = CrossEncoderReranker(reranker) if reranker else None
+        index = Index.open(name or "default", reranker=reader)
+        search = WithoutGold(index) if without_gold else index
+        chat = None
+        if not retrieval:
+            generate = LlamaCpp(resolve_llm(model))
+            generate.read_ahead(RULES)
+            chat = Chat(search=search, generate=generate, strictness=strictness)
+        cases = ask_all(wanted, search, chat=chat, on_progress=on_progress)
+    found = figures(cases)
+    about = About(
+        questions=str(questions),
+        asked=len(cases),
+        model=next((case.answer.model for case in cases if case.answer), ""),
+        seed=seed if sample is not None else None,
+        without_gold=without_gold,
+    )
+    paths = write_report(output, about, found, cases)
+    click.echo("\n".join(map(_line, found)))
+    click.echo(f"Written: {', '.join(map(str, paths))}")
+
+
+def _sample(questions: list["Question"], count: int, seed: int) -> list["Question"]:
+    """About ``count`` questions, conversations whole; the same ones for the same seed."""
+    conversations: dict[str, list[Question]] = {}
+    for question in questions:
+        conversations.setdefault(question.conversation or f"alone {question.id}", []).append(
+            question
+        )
+    order = list(conversations.values())
+    random.Random(seed).shuffle(order)  # noqa: S311  (a sample, not a secret)
+    drawn: list[Question] = []
+    for conversation in order:
+        if len(drawn) < count:
+            drawn += conversation
+    return drawn
+
+
+def _line(figure: "Figure") -> str:
+    if figure.unit == "share":
+        value = f"{figure.value:7.1%}  ({figure.low:.1%} to {figure.high:.1%})"
+    else:
+        value = f"{figure.value:6.1f}s  ({figure.low:.1f} to {figure.high:.1f})"
+    return f"{figure.name:<52} {value}  {figure.cases} questions"
