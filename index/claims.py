@@ -1,7 +1,9 @@
-"""What a sentence states that can be checked: its telling words, its numbers, its names."""
+"""What a text states that can be compared: its telling words, its numbers, its names."""
 
+import math
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -88,6 +90,11 @@ def claim_of(text: str) -> Claim:
     )
 
 
+def words_of(text: str) -> frozenset[str]:
+    """The stems of the telling words of ``text``, as in its claim."""
+    return frozenset(stem(token) for token in _WORD.findall(_plain(text)) if _is_telling(token))
+
+
 @lru_cache(maxsize=50_000)
 def stem(token: str) -> str:
     """A word without its ending and accents, in lower case; names of one thing made one."""
@@ -103,6 +110,18 @@ def holds(words: frozenset[str], wanted: str) -> bool:
         return True
     head = wanted[:_SHARED_LETTERS]
     return len(head) == _SHARED_LETTERS and any(word.startswith(head) for word in words)
+
+
+def weights(words: Iterable[str], among: Sequence[frozenset[str]]) -> dict[str, float]:
+    """What each of ``words`` counts: the more, the fewer of the sets ``among`` hold it."""
+    counts = {word: sum(holds(one, word) for one in among) for word in words}
+    return {word: math.log(1 + len(among) / (count + 0.5)) for word, count in counts.items()}
+
+
+def share(weighted: dict[str, float], words: frozenset[str]) -> float:
+    """How much of the weighted words is among ``words``: 0 to 1."""
+    held = sum(weight for word, weight in weighted.items() if holds(words, word))
+    return held / sum(weighted.values()) if weighted else 0.0
 
 
 def _plain(text: str) -> str:

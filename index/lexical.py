@@ -11,8 +11,8 @@ _MOST_WORDS = 64
 STOPWORDS = frozenset(
     """
     a about an and any are as at be been being but by can could did do does doing for from
-    had has have having he her hers him his how i if in into is it its itself just me my no
-    nor not of on or our ours say says she should so some such tell than that the their
+    had has have having he her hers him his how i if in into is it its itself just many me much my
+    no nor not of on or our ours say says she should so some such tell than that the their
     theirs them then there these they this those to too was we were what when where which
     who whom whose why will with would you your yours
     """.split()

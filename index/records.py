@@ -1,5 +1,6 @@
 """The records that cross a border of this package, in the order of the data's way."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, get_args
@@ -130,3 +131,10 @@ class Embedder(Protocol):
 
     def embed(self, texts: list[str]) -> Vectors:
         """Vectors of ``texts``: float32, (len(texts), dimension), unit length."""
+
+
+class Reranker(Protocol):
+    """What scores passages by reading each together with the query."""
+
+    def scores(self, query: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        """How well each text answers the query, float32 (n,): 0 to 1."""

@@ -1,18 +1,21 @@
-"""A query in, the best passages out: meaning and words, fused by reciprocal rank."""
+"""A query in, the best passages out: found by meaning and by words, then ranked by both."""
 
 import threading
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from index.embed import SentenceEmbedder
-from index.records import Document, Embedder, Hit, Match, Vectors
+from index.rank import scores
+from index.records import Document, Embedder, Hit, Reranker, Vectors
 from index.store import Generation, current_generation, rebuild_command
 from models.errors import StoreError
 
 _DEPTH = 50
-"""Matches of each search that are fused."""
+"""Matches of each search that are ranked."""
 
-_RANK_CONSTANT = 60
-"""k of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009, section 3)."""
+_RERANKED = 20
+"""Passages that a reranker reads; each takes it some hundredths of a second."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,19 @@ class Index:
     name: str
     generation: Generation = field(repr=False)
     embedder: Embedder = field(repr=False)
+    reranker: Reranker | None = field(default=None, repr=False)
     _newer: list["Index"] = field(default_factory=list, repr=False)  # one at most
     _opening: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
-    def open(cls, name: str = "default", *, embedder: Embedder | None = None) -> "Index":
-        """Opens the current generation.
+    def open(
+        cls,
+        name: str = "default",
+        *,
+        embedder: Embedder | None = None,
+        reranker: Reranker | None = None,
+    ) -> "Index":
+        """Opens the current generation; ``reranker`` has the last word on the order of passages.
 
         Raises StoreError if there is none, or it is damaged, or was made with another
         embedder than ``embedder`` (by default, the catalogue's).
@@ -45,7 +55,7 @@ class Index:
                 f"{generation.manifest.embedder}, not with {embedder.name}: "
                 f"run '{rebuild_command(name)}'."
             )
-        return cls(name, generation, embedder)
+        return cls(name, generation, embedder, reranker)
 
     def current(self) -> "Index":
         """Itself, or, when a newer generation has been built, that one, opened.
@@ -61,7 +71,9 @@ class Index:
                 try:
                     if current_generation(self.name) == self.generation.folder:
                         return self
-                    self._newer.append(Index.open(self.name, embedder=self.embedder))
+                    self._newer.append(
+                        Index.open(self.name, embedder=self.embedder, reranker=self.reranker)
+                    )
                 except StoreError:
                     return self
             return self._newer[0]
@@ -74,13 +86,20 @@ class Index:
         """The ``limit`` best passages for ``query``, best first."""
         vector = self.embed([query])[0]
         meaning = self.generation.vectors.search(vector, limit=_DEPTH)
-        words = self.generation.search_words(query, limit=_DEPTH)
-        best = fuse([meaning, words])[:limit]
-        similarities = self.generation.vectors.rows([match.row for match in best]) @ vector
-        return [
-            Hit(self.generation.passage(match.row), match.score, float(similarity))
-            for match, similarity in zip(best, similarities, strict=True)
-        ]
+        found = self.generation.search_words(query, limit=_DEPTH)
+        words = {match.row: match.score for match in found}
+        rows = list(dict.fromkeys([*(match.row for match in meaning), *words]))
+        passages = self.generation.passages(rows)
+        cosines = self.generation.vectors.rows(rows) @ vector
+        bm25 = np.array([words.get(row, 0.0) for row in rows], dtype=np.float32)
+        ranks = scores(query, [passage.text for passage in passages], cosines, bm25)
+        best = np.argsort(-ranks, kind="stable")
+        if self.reranker:
+            best = best[: max(limit, _RERANKED)]
+            ranks[best] = self.reranker.scores(query, [passages[at].text for at in best])
+            best = best[np.argsort(-ranks[best], kind="stable")]
+        best = best[:limit]
+        return [Hit(passages[at], float(ranks[at]), float(cosines[at])) for at in best]
 
     def embed(self, texts: list[str]) -> Vectors:
         """Vectors of ``texts``: float32, (len(texts), dimension), unit length."""
@@ -90,15 +109,6 @@ class Index:
         """The document with that id as it was indexed, or None."""
         return self.generation.document(id_)
 
-
-def fuse(rankings: list[list[Match]]) -> list[Match]:
-    """Reciprocal rank fusion: each row scores the sum of 1 / (60 + its rank), from 1.
-
-    Rows of equal score keep the order in which they were first seen.
-    """
-    scores: dict[int, float] = {}
-    for ranking in rankings:
-        for rank, match in enumerate(ranking, start=1):
-            scores[match.row] = scores.get(match.row, 0.0) + 1 / (_RANK_CONSTANT + rank)
-    fused = [Match(row, score) for row, score in scores.items()]
-    return sorted(fused, key=lambda match: match.score, reverse=True)
+    def document_ids(self) -> list[str]:
+        """The id of every document, sorted."""
+        return self.generation.document_ids()

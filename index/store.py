@@ -214,14 +214,16 @@ class Generation:
         except sqlite3.Error as error:
             raise StoreError(damaged(self._name, str(error))) from error
 
-    def passage(self, row: int) -> Passage:
-        """Passage ``row``, with its text cut from its document."""
-        ((document, title, text, start, end),) = self._rows(
-            'SELECT d.id, d.title, substr(d.text, p.start + 1, p."end" - p.start), p.start, p."end"'
-            " FROM passages p JOIN documents d ON d.row = p.document WHERE p.row = ?",
-            row,
+    def passages(self, rows: Sequence[int]) -> list[Passage]:
+        """The passages of those rows, in their order, each with its text cut from its document."""
+        found = self._rows(
+            'SELECT p.row, d.id, d.title, substr(d.text, p.start + 1, p."end" - p.start),'
+            ' p.start, p."end" FROM passages p JOIN documents d ON d.row = p.document'
+            " WHERE p.row IN (SELECT value FROM json_each(?))",
+            json.dumps(list(rows)),
         )
-        return Passage(document=document, title=title, text=text, start=start, end=end)
+        passages = {row: Passage(*fields) for row, *fields in found}
+        return [passages[row] for row in rows]
 
     def document_ids(self) -> list[str]:
         """The id of every document, sorted."""

@@ -3,21 +3,61 @@
 A small model refuses much that it could answer when it may, and answers nearly everything
 when it may not. So it writes without leave to refuse, and says apart from that, with one
 word, whether the passages answer the question. How sure that word is, how well the passages
-support what was written, and how near their evidence is to the question, decide together.
+support what was written, how near their evidence is to the question and how much of it they
+speak of, and whether the answer says something new of the kind that was asked for, decide
+together: a logistic regression, whose weights ``benchmarks.train_refusal`` finds and keeps in
+answerable.json.
 """
 
+import json
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
-HOPELESS = -3.0
-"""Log odds of the model's yes below which it need not write: no other sign could mend them."""
+from index.claims import claim_of, holds
 
-_ANSWERS_AT = 0.5
-"""Probability from which an answer is given."""
+STRICTNESS = 0.5
+"""The default: an answer is given when it is likelier right than not."""
 
-_ODDS, _SUPPORT, _RELEVANCE, _CONSTANT = 1.12, 2.03, 2.41, -3.06
-"""A logistic regression over 71 answers of the default model, 47 of them to answerable
-questions: 47 questions about the shipped subject, 24 of SQuAD 2.0 (docs/notes.md)."""
+_WEIGHTS: dict[str, float] = json.loads(
+    Path(__file__).with_name("answerable.json").read_text(encoding="utf-8")
+)["weights"]
+
+
+_ASKS_NUMBER = re.compile(
+    r"""\bhow\ (?:many|much|long|old|large|big|far|tall|often|high|soon)\b | \bwhen\b
+      | \b(?:what|which)\ (?:year|month|day|date|percentage|percent|number|amount|share)\b""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_QUANTITY = re.compile(
+    r"""\d | \b(?:hundred|thousand|million|billion|dozen|percent|half|twice|third|quarter|year|month
+      |week|day|decade|centur|monday|tuesday|wednesday|thursday|friday|saturday|sunday|january
+      |february|march|april|may|june|july|august|september|october|november|december|yesterday
+      |today|few|several|none|no|nearly|one|annual|after|before|during|since|until)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_ASKS_NAME = re.compile(r"\bwho(?:m|se)?\b|\bname\ of\b|\bcalled\b|\bnamed\b", re.IGNORECASE)
+_MUCH_NEWS = 3
+
+
+def news(question: str, answer: str) -> float:
+    """What ``answer`` adds to ``question``: 0 if it only says the same, 1 for three words."""
+    asked, said = claim_of(question), claim_of(answer)
+    words = [word for word in said.words if not holds(asked.words, word)]
+    return min(len(words) + len(said.numbers - asked.numbers), _MUCH_NEWS) / _MUCH_NEWS
+
+
+def fits(question: str, answer: str) -> float:
+    """0 if ``question`` asks for a number, a time or a name, and ``answer`` has none; else 1."""
+    asked, said = claim_of(question), claim_of(answer)
+    if _ASKS_NUMBER.search(question):
+        known = {word.lower() for word in _QUANTITY.findall(question)}
+        found = {word.lower() for word in _QUANTITY.findall(answer)}
+        return float(bool(said.numbers - asked.numbers or found - known))
+    if _ASKS_NAME.search(question):
+        return float(any(not holds(asked.words, name) for name in said.names | said.starts))
+    return 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +65,20 @@ class Signs:
     """What speaks for an answer."""
 
     odds: float  # of the model's yes against its no, as a logarithm: ``Generate.yes``
-    support: float  # of the best supported sentence, 0 to 1
-    relevance: float  # cosine of the question and the nearest cited sentence
+    support: float = 0.0  # of the best supported sentence, 0 to 1
+    relevance: float = 0.0  # cosine of the question and the nearest cited sentence
+    premise: float = 0.0  # how much of the question's words stand in the cited passages, 0 to 1
+    news: float = 0.0  # what the answer adds to the question: 1 for three words, names or numbers
+    fits: float = 0.0  # 1 unless the question asks for a number, time or name, and has none
 
     @property
     def probability(self) -> float:
         """How likely it is that the answer answers the question, 0 to 1."""
-        logit = _ODDS * self.odds + _SUPPORT * self.support + _RELEVANCE * self.relevance
-        return 1 / (1 + math.exp(-(logit + _CONSTANT)))
+        signs = asdict(self) | {"constant": 1.0}
+        logit = sum(weight * signs[name] for name, weight in _WEIGHTS.items())
+        return 1 / (1 + math.exp(-logit))
 
     @property
-    def answer(self) -> bool:
-        """Whether to give the answer."""
-        return self.probability >= _ANSWERS_AT
+    def best(self) -> "Signs":
+        """These, if what is still to be written could not be better."""
+        return replace(self, support=1.0, relevance=1.0, premise=1.0, news=1.0, fits=1.0)

@@ -1,20 +1,22 @@
 """Questions in, answers with footnotes out: one conversation over one index."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from index.embed import CrossEncoderReranker
 from index.records import Document, Hit, Vectors
 from index.search import Index
 from models.errors import QuestionError
 from models.resolve import resolve_llm
-from rag.answerable import HOPELESS
+from rag.answerable import STRICTNESS, Signs
 from rag.cite import Evidences, Footnotes
+from rag.collection import asks_about_collection, describe
 from rag.draft import Draft
 from rag.generate import Generate, LlamaCpp
-from rag.prompt import SYSTEM, Message, judge_message, points_back, question_message
+from rag.prompt import RULES, messages_for, points_back
 from rag.records import (
     REFUSAL,
     Answer,
@@ -27,8 +29,11 @@ from rag.records import (
     Token,
 )
 
-PASSAGES = 4
-"""Passages that are found for a question; the model reads those that it has not read yet."""
+PASSAGES = 8
+"""Passages that are found for a question; the model reads the sentences of them that matter."""
+
+_READ = 1300
+"""Characters of them that are read: docs/notes.md has what more and fewer are worth."""
 
 _LEAST_SIMILARITY = 0.2
 """Cosine below which a passage has nothing to do with a question (all-MiniLM-L6-v2)."""
@@ -36,16 +41,7 @@ _LEAST_SIMILARITY = 0.2
 _LONGEST_QUESTION = 400
 """Words. A longer one would crowd out the passages."""
 
-_MOST_PASSAGES = 8
-"""Passages that are read at once, those of the turn that a question points back to included."""
-
-_NEAREST_LINES = 3
-"""Sentences of the passages that are shown again, just before the question."""
-
 _ANSWER_TOKENS = 200
-
-_REPLY_TOKENS = _ANSWER_TOKENS + 2400
-"""Left free for the answer, the nearest lines, the last turn, and the chat format's marks."""
 
 
 class Search(Protocol):
@@ -59,6 +55,9 @@ class Search(Protocol):
 
     def document(self, id_: str, /) -> Document | None:
         """The document with that id."""
+
+    def document_ids(self) -> list[str]:
+        """The id of every document, sorted."""
 
     def embed(self, texts: list[str]) -> Vectors:
         """Vectors of ``texts``: float32, (len(texts), d), unit length."""
@@ -81,25 +80,56 @@ class _Turn:
 class Chat:
     """A conversation with a folder of documents. One question at a time."""
 
-    def __init__(self, *, search: Search, generate: Generate) -> None:
-        """Takes what finds and what writes; ``Chat.open`` brings the real ones."""
+    def __init__(
+        self,
+        *,
+        search: Search,
+        generate: Generate,
+        strictness: float = STRICTNESS,
+        is_lenient: bool = False,
+    ) -> None:
+        """Takes what finds and what writes; ``Chat.open`` brings the real ones.
+
+        ``strictness`` is how likely it must be, 0 to 1, that an answer answers its question;
+        a less likely one is refused. A lenient chat shows sentences that nothing supports,
+        too, with the status “unsupported”; else they are left out.
+        """
         self._search = search
         self._generate = generate
+        self._strictness = strictness
+        self._is_lenient = is_lenient
         self._last: _Turn | None = None
 
     @classmethod
-    def open(cls, *, name: str = "default", model: str | None = None) -> "Chat":
+    def open(
+        cls,
+        *,
+        name: str = "default",
+        model: str | None = None,
+        reranker: str | None = None,
+        strictness: float = STRICTNESS,
+        is_lenient: bool = False,
+    ) -> "Chat":
         """Opens the index ``name`` and loads a model: a name of the catalogue or a GGUF file.
 
-        Raises StoreError or ModelError if either is not there; the message says what to run.
+        ``reranker`` names a cross-encoder: a folder, or a model in the hub's own cache. The
+        other options are those of ``Chat``. Raises StoreError or ModelError if one of them is
+        not there; the message says what to run.
         """
-        search, generate = Index.open(name), LlamaCpp(resolve_llm(model))
+        search = Index.open(name, reranker=CrossEncoderReranker(reranker) if reranker else None)
+        generate = LlamaCpp(resolve_llm(model))
         search.embed([""])  # loads the embedder now, not while the first question waits
-        return cls(search=search, generate=generate)
+        generate.read_ahead(RULES)
+        return cls(search=search, generate=generate, strictness=strictness, is_lenient=is_lenient)
 
     def fresh(self) -> "Chat":
         """A new conversation with the same documents and the same loaded model."""
-        return Chat(search=self._search, generate=self._generate)
+        return Chat(
+            search=self._search,
+            generate=self._generate,
+            strictness=self._strictness,
+            is_lenient=self._is_lenient,
+        )
 
     def ask(self, question: str) -> Answer:
         """The answer to ``question``, which may lean on the ones before it.
@@ -125,11 +155,16 @@ class Chat:
             self._search = search
             self._last = replace(self._last, hits=()) if self._last else None
 
+        if asks_about_collection(question):
+            yield Retrieved(())
+            yield Done(self._describe(question, started))
+            return
+
         # 1. Find passages, for what the question means in this conversation.
         last = self._last if points_back(question) else None
         before = last.texts if last else []
         query = " ".join([*before, question])
-        found = self._search.search(query, limit=PASSAGES)
+        found = search.search(query, limit=PASSAGES)
         hits = tuple(found) if any(h.similarity >= _LEAST_SIMILARITY for h in found) else ()
         searched = time.monotonic() - started
         yield Retrieved(hits)
@@ -138,16 +173,17 @@ class Chat:
         text, first_token, tokens = REFUSAL, None, 0
         read: tuple[Hit, ...] = ()
         sentences: tuple[Sentence, ...] = ()
+        signs: Signs | None = None
         if hits:
-            read = self._fitting(question, hits, last)
-            evidences = Evidences(read, self._search.embed)
-            lines = evidences.nearest(query, limit=_NEAREST_LINES)
-            asked = question_message(question, read, lines=lines, before=before)
-            draft = Draft(question, evidences, Footnotes(self._search.document), query=query)
-            odds = self._generate.yes(self._messages(judge_message(asked)))
-            if odds > HOPELESS:
-                messages = self._messages(asked)
-                with closing(self._generate(messages, max_tokens=_ANSWER_TOKENS)) as pieces:
+            evidences = Evidences([*hits, *_new(last.hits if last else (), hits)], search.embed)
+            excerpts = evidences.excerpts(query, characters=_READ)
+            read = tuple(excerpt.hit for excerpt in excerpts)
+            judged, written = messages_for(question, excerpts, before=before)
+            footnotes = Footnotes(search.document)
+            draft = Draft(question, evidences, footnotes, query=query, is_lenient=self._is_lenient)
+            odds = self._generate.yes(judged)
+            if Signs(odds).best.probability >= self._strictness:
+                with closing(self._generate(written, max_tokens=_ANSWER_TOKENS)) as pieces:
                     for piece in pieces:
                         first_token = first_token or time.monotonic() - started
                         tokens += 1
@@ -156,7 +192,7 @@ class Chat:
                             yield SentenceDone(sentence)
 
             # 3. What stands after the check is the answer.
-            text, sentences = draft.finish(odds)
+            text, sentences, signs = draft.finish(odds, self._strictness)
         self._last = _Turn(question, text, read)
         answer = Answer(
             question=question,
@@ -166,30 +202,31 @@ class Chat:
             is_refusal=not sentences,
             hits=hits,
             model=self._generate.name,
+            signs=signs,
             timings=Timings(searched, first_token, time.monotonic() - started, tokens),
         )
         yield Done(answer)
 
-    def _fitting(self, question: str, hits: tuple[Hit, ...], last: _Turn | None) -> tuple[Hit, ...]:
-        """What to read: the passages of the turn that is pointed back to, then the new ones.
+    def _describe(self, question: str, started: float) -> Answer:
+        """Which documents there are: nothing is searched, and no model is asked."""
+        text, sentences = describe(self._search.document_ids(), self._search.document)
+        self._last = _Turn(question, text, ())
+        return Answer(
+            question=question,
+            query=question,
+            text=text,
+            sentences=sentences,
+            is_refusal=False,
+            hits=(),
+            model=self._generate.name,
+            timings=Timings(total=time.monotonic() - started),
+        )
 
-        So the model keeps what it has read. As many of the new ones as fit are read, and the
-        old ones with them only if there is room for all.
-        """
-        old = last.hits if last else ()
-        known = {hit.passage for hit in old}
-        new = tuple(hit for hit in hits if hit.passage not in known)
-        choices = [old + new, *(hits[:count] for count in range(len(hits), 1, -1))]
-        room = self._generate.context_tokens - _REPLY_TOKENS
-        for choice in choices:
-            if len(choice) <= _MOST_PASSAGES:
-                asked = question_message(question, choice)["content"]
-                if self._generate.count_tokens(SYSTEM + asked) <= room:
-                    return choice
-        return hits[:1]
 
-    def _messages(self, asked: Message) -> list[Message]:
-        return [Message(role="system", content=SYSTEM), asked]
+def _new(hits: Iterable[Hit], known: Iterable[Hit]) -> list[Hit]:
+    """Those of ``hits`` whose passages are not among the ``known``."""
+    passages = {hit.passage for hit in known}
+    return [hit for hit in hits if hit.passage not in passages]
 
 
 def check_question(question: str) -> str:

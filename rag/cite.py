@@ -14,10 +14,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from index.claims import Claim, claim_of, holds, share, weights
 from index.records import Document, Hit, Vectors
 from index.sentences import sentence_spans
 from index.split import is_boilerplate
-from rag.claims import Claim, claim_of, holds
 from rag.records import REFUSAL, Citation, Sentence, Status
 
 SUPPORTED = 0.55
@@ -50,8 +50,14 @@ _WORTH_A_SECOND = 0.1
 _LINE_WORDS = 0.6
 """What the share of the question's words counts beside the cosine: docs/notes.md."""
 
+_PASSAGE = 0.5
+"""What the score of its passage counts beside a sentence's own."""
+
+_NEIGHBOUR = 0.3
+"""What the nearness of the sentences before and after counts."""
+
 _LONGEST_LINE = 500
-"""Characters of a sentence that is shown again before the question."""
+"""Characters that are read of one sentence; longer ones are rows of tables, or lists."""
 
 _REFUSING = re.compile(
     r"""(?:passages?|documents?|texts?|sources?|information|context)\b[^.]{0,60}
@@ -75,13 +81,22 @@ def is_refusal(sentence: str) -> bool:
 class Evidence:
     """A sentence of a retrieved passage, ready to be compared."""
 
+    hit: int  # which of the retrieved passages
     document: str
     start: int
     end: int
     text: str
     claim: Claim
     context: Claim  # of its passage and title: what “he” and “it” stand for
-    is_line: bool  # neither a title nor endless
+    is_line: bool  # no title
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """What is read of a retrieved passage."""
+
+    hit: Hit
+    text: str  # sentences of it, “…” where some are left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +113,8 @@ class Evidences:
     def __init__(self, hits: Iterable[Hit], embed: Callable[[list[str]], Vectors]) -> None:
         """Takes every sentence of the hits' passages; ``embed`` gives unit vectors."""
         self._embed = embed
-        self._items = [item for hit in hits for item in _sentences_of(hit)]
+        self._hits = list(hits)
+        self._items = [item for at, hit in enumerate(self._hits) for item in _sentences_of(hit, at)]
         self._rows = {(item.document, item.start): row for row, item in enumerate(self._items)}
         self._vectors = embed([item.text for item in self._items])
         frequency = Counter(word for item in self._items for word in item.claim.words)
@@ -115,7 +131,8 @@ class Evidences:
         from afar are never put together: a number of one is not a fact of the other.
         """
         claim, asked = claim_of(sentence), claim_of(question)
-        claim = replace(claim, names=claim.names | (claim.starts & self._names))
+        # What begins a sentence is a name if it is one elsewhere.
+        claim = replace(claim, names=claim.names | (claim.starts & (self._names | asked.names)))
         text = sentence
         if len(claim.words) + len(claim.numbers) < _FRAGMENT:
             text = f"{question} {sentence}"
@@ -151,21 +168,51 @@ class Evidences:
         others = [singles[at] for at in order[1:] if singles[at].score >= enough]
         return [best, *_one_for_each_document(others, best.evidence[0].document)][:_MOST_CITATIONS]
 
-    def nearest(self, question: str, *, limit: int) -> list[str]:
-        """The sentences nearest to ``question`` in meaning and words, best first.
+    def excerpts(self, question: str, *, characters: int) -> list[Excerpt]:
+        """What to read for ``question``: the nearest sentences, in the order of the passages.
 
-        Without titles, which say little, and endless sentences, which are tables or lists.
+        Nearest in meaning and words, and a little more if their passage or a neighbour is near;
+        about as many as have ``characters`` characters together. Titles are not among them.
         """
         if not self._items:
             return []
+        asked = weights(claim_of(question).words, [item.claim.words for item in self._items])
         near = self._vectors @ self._embed([question])[0]
-        rare = math.log(1 + len(self._items))
-        weights = {word: self._weights.get(word, rare) for word in claim_of(question).words}
-        shares = [_share(weights, item.claim.words) for item in self._items]
-        near += _LINE_WORDS * np.array(shares)
-        best = (self._items[row] for row in np.argsort(-near, kind="stable"))
-        texts = dict.fromkeys(item.text for item in best if item.is_line)
-        return list(texts)[:limit]
+        near += _LINE_WORDS * np.array([share(asked, item.claim.words) for item in self._items])
+        score = near + _PASSAGE * np.array([self._hits[item.hit].score for item in self._items])
+        beside = np.zeros(len(near))
+        for one, other in pairwise(range(len(near))):
+            if self._items[one].hit == self._items[other].hit:
+                beside[one] = max(beside[one], near[other])
+                beside[other] = max(beside[other], near[one])
+        score += _NEIGHBOUR * beside
+        chosen: list[int] = []
+        length = 0
+        for row in np.argsort(-score, kind="stable"):
+            size = min(len(self._items[row].text), _LONGEST_LINE)
+            if self._items[row].is_line and (not chosen or length + size <= characters):
+                chosen.append(int(row))
+                length += size
+        return self._in_order(sorted(chosen))
+
+    def _in_order(self, rows: list[int]) -> list[Excerpt]:
+        """The sentences of those rows, those of one passage together."""
+        found: dict[int, list[str]] = {}
+        last = -1
+        for row in rows:
+            item = self._items[row]
+            texts = found.setdefault(item.hit, [])
+            if texts and row != last + 1:
+                texts.append("…")
+            is_long = len(item.text) > _LONGEST_LINE
+            texts.append(item.text[:_LONGEST_LINE] + "…" if is_long else item.text)
+            last = row
+        return [Excerpt(self._hits[hit], " ".join(texts)) for hit, texts in found.items()]
+
+    def premise(self, question: str, evidence: Iterable[Evidence]) -> float:
+        """How much of what ``question`` speaks of stands in the cited passages: 0 to 1."""
+        asked = weights(claim_of(question).words, [item.claim.words for item in self._items])
+        return share(asked, frozenset[str]().union(*(item.context.words for item in evidence)))
 
     def relevance(self, question: str, evidence: Iterable[Evidence]) -> float:
         """How near the nearest of ``evidence``, which is of these, is to ``question``: a cosine."""
@@ -205,12 +252,6 @@ class Evidences:
         return score
 
 
-def _share(weights: dict[str, float], words: frozenset[str]) -> float:
-    """How much of the weighted words is among ``words``: 0 to 1."""
-    held = sum(weight for word, weight in weights.items() if holds(words, word))
-    return held / sum(weights.values()) if weights else 0.0
-
-
 def _one_for_each_document(supports: list[Support], known: str) -> list[Support]:
     """The best of each document, without those of the document ``known``."""
     seen = {known}
@@ -223,18 +264,19 @@ def _one_for_each_document(supports: list[Support], known: str) -> list[Support]
     return kept
 
 
-def _sentences_of(hit: Hit) -> list[Evidence]:
+def _sentences_of(hit: Hit, at: int) -> list[Evidence]:
     passage = hit.passage
     context = claim_of(f"{passage.title}\n{passage.text}")
     return [
         Evidence(
+            hit=at,
             document=passage.document,
             start=passage.start + span.start,
             end=passage.start + span.end,
             text=text,
             claim=claim_of(text),
             context=context,
-            is_line=len(text) <= _LONGEST_LINE and text.lstrip("# ") != passage.title,
+            is_line=text.lstrip("# ") != passage.title,
         )
         for span in sentence_spans(passage.text)
         if (text := passage.text[span.start : span.end])
@@ -267,22 +309,28 @@ class Footnotes:
     def _citation(self, evidence: Evidence, support: float) -> Citation:
         document = self._document(evidence.document)
         assert document is not None
-        quote = document.text[evidence.start : evidence.end]
-        assert quote == evidence.text
         place = (evidence.document, evidence.start, evidence.end)
-        return Citation(
-            number=self._numbers.setdefault(place, len(self._numbers) + 1),
-            quote=quote,
-            document=document.id,
-            title=document.title,
-            sha256=document.sha256,
-            start=evidence.start,
-            end=evidence.end,
-            page=int(page) if (page := document.section_at(evidence.start, "page")) else None,
-            where=document.place_at(evidence.start),
-            support=round(support, 3),
-            author=document.author,
-            date=document.date,
-            source=document.source,
-            copies=document.copies,
-        )
+        number = self._numbers.setdefault(place, len(self._numbers) + 1)
+        citation = cite(document, evidence.start, evidence.end, number=number, support=support)
+        assert citation.quote == evidence.text
+        return citation
+
+
+def cite(document: Document, start: int, end: int, *, number: int, support: float) -> Citation:
+    """The footnote ``number`` on the characters from ``start`` to ``end`` of ``document``."""
+    return Citation(
+        number=number,
+        quote=document.text[start:end],
+        document=document.id,
+        title=document.title,
+        sha256=document.sha256,
+        start=start,
+        end=end,
+        page=int(page) if (page := document.section_at(start, "page")) else None,
+        where=document.place_at(start),
+        support=round(support, 3),
+        author=document.author,
+        date=document.date,
+        source=document.source,
+        copies=document.copies,
+    )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from index.sentences import Span, sentence_spans
-from rag.answerable import Signs
+from rag.answerable import Signs, fits, news
 from rag.cite import Evidence, Evidences, Footnotes, is_refusal
 from rag.records import REFUSAL, Sentence
 
@@ -20,14 +20,24 @@ class Draft:
     """An answer being written, over the evidence it is held against."""
 
     def __init__(
-        self, question: str, evidences: Evidences, footnotes: Footnotes, *, query: str = ""
+        self,
+        question: str,
+        evidences: Evidences,
+        footnotes: Footnotes,
+        *,
+        query: str = "",
+        is_lenient: bool = False,
     ) -> None:
-        """Starts empty. ``query`` is the question with what it points back to, if it does."""
+        """Starts empty. ``query`` is the question with what it points back to, if it does.
+
+        A lenient draft keeps sentences that nothing supports, marked as what they are.
+        """
         self.text = ""
         self._question = question
         self._meant = {question, query or question}
         self._evidences = evidences
         self._footnotes = footnotes
+        self._is_lenient = is_lenient
         self._checked: dict[Span, Sentence] = {}
         self._evidence: list[Evidence] = []  # all that is cited
 
@@ -37,39 +47,44 @@ class Draft:
         for span in sentence_spans(self.text):
             if span.end + _SETTLED <= len(self.text) and span not in self._checked:
                 sentence = self._check(span)
-                if sentence.status != "unsupported":
+                if self._is_lenient or sentence.status != "unsupported":
                     yield sentence
 
-    def finish(self, odds: float) -> tuple[str, tuple[Sentence, ...]]:
-        """The answer that stands: its text and sentences, or the refusal and none.
+    def finish(self, odds: float, strictness: float) -> tuple[str, tuple[Sentence, ...], Signs]:
+        """The answer that stands: its text and sentences, or the refusal and none; its signs.
 
-        Sentences that nothing supports are left out. The answer is the refusal when it begins
-        by refusing, when no sentence is supported whole, or when all the signs together say
-        that it does not answer. ``odds`` is the model's own sign: ``Generate.yes``.
+        The answer is the refusal when it begins by refusing, when no sentence is supported
+        whole (but for a lenient draft), or when it is less likely than ``strictness`` to answer
+        the question. ``odds`` is the model's own sign: ``Generate.yes``.
         """
         spans = sentence_spans(self.text)
         sentences = [self._check(span) for span in spans]
         kept = [sentence for sentence in sentences if sentence.status != "unsupported"]
+        supports = [citation.support for s in kept for citation in s.citations]
+        text = " ".join(sentence.text for sentence in kept)
+        signs = Signs(
+            odds=odds,
+            support=max(supports, default=0.0),
+            relevance=max(self._evidences.relevance(m, self._evidence) for m in self._meant),
+            premise=self._evidences.premise(self._question, self._evidence),
+            news=news(self._question, text),
+            fits=fits(self._question, text) if kept else 0.0,
+        )
+        is_supported = any(sentence.status == "supported" for sentence in kept)
         if (
-            not any(sentence.status == "supported" for sentence in kept)
+            not spans
             or is_refusal(self.text[spans[0].start : spans[0].end])
-            or not self._signs(odds, kept).answer
+            or not (is_supported or self._is_lenient)
+            or signs.probability < strictness
         ):
-            return REFUSAL, ()
+            return REFUSAL, (), signs
         placed: list[Sentence] = []
         end = -1
-        for sentence in kept:
+        for sentence in sentences if self._is_lenient else kept:
             start = end + 1
             end = start + len(sentence.text)
             placed.append(replace(sentence, start=start, end=end))
-        return " ".join(sentence.text for sentence in placed), tuple(placed)
-
-    def _signs(self, odds: float, kept: list[Sentence]) -> Signs:
-        return Signs(
-            odds=odds,
-            support=max(citation.support for s in kept for citation in s.citations),
-            relevance=max(self._evidences.relevance(m, self._evidence) for m in self._meant),
-        )
+        return " ".join(sentence.text for sentence in placed), tuple(placed), signs
 
     def _check(self, span: Span) -> Sentence:
         if span not in self._checked:

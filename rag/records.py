@@ -4,11 +4,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from index.records import Hit
+from rag.answerable import Signs
 
 Status = Literal["supported", "partly", "unsupported"]
 
 REFUSAL = "The documents do not say."
 """The one refusal: code, page and tests all use this constant."""
+
+UNSUPPORTED = "[not in the documents]"
+"""The mark of a sentence that nothing supports; only a lenient chat shows such sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Answer:
     is_refusal: bool
     hits: tuple[Hit, ...]
     model: str
+    signs: Signs | None = None  # what spoke for an answer; None if no passage was found
     timings: Timings = field(default_factory=Timings)
 
     @property
@@ -90,14 +95,15 @@ class Answer:
 
     @property
     def marked_text(self) -> str:
-        """The text with the citations' numbers in brackets after each sentence."""
+        """The text with the citations' numbers, or “not in the documents”, after each sentence."""
         if not self.sentences:
             return self.text
         pieces = []
         position = 0
         for sentence in self.sentences:
             marks = "".join(f"[{citation.number}]" for citation in sentence.citations)
-            pieces.append(self.text[position : sentence.end] + (f" {marks}" if marks else ""))
+            marks = marks or UNSUPPORTED
+            pieces.append(f"{self.text[position : sentence.end]} {marks}")
             position = sentence.end
         return "".join(pieces) + self.text[position:]
 

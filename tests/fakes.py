@@ -58,6 +58,9 @@ class ListSearch:
     def document(self, id_: str, /) -> Document | None:
         return self._documents.get(id_)
 
+    def document_ids(self) -> list[str]:
+        return sorted(self._documents)
+
     def embed(self, texts: list[str]) -> Vectors:
         return self._embedder.embed(texts)
 
@@ -70,16 +73,12 @@ class ScriptedModel:
 
     name = "scripted"
 
-    def __init__(self, *texts: str, context_tokens: int = 4000, odds: float = 2.0) -> None:
+    def __init__(self, *texts: str, odds: float = 2.0) -> None:
         self._texts = list(texts)
-        self.context_tokens = context_tokens
         self.odds = odds
         self.asked: list[list[Message]] = []
         self.judged: list[list[Message]] = []
         self.pieces_written = 0
-
-    def count_tokens(self, text: str) -> int:
-        return len(text.split())
 
     def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[str, None, None]:
         self.asked.append(messages)

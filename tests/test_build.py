@@ -114,7 +114,7 @@ def test_reused_vectors_are_the_passages_own(folder: Path) -> None:
     build(folder, embedder=WordEmbedder())
     index = Index.open(embedder=WordEmbedder())
     for row in range(4):
-        passage = index.generation.passage(row)
+        passage = index.generation.passages([row])[0]
         text = f"{passage.title}\n{passage.text}" if passage.title else passage.text
         expected = WordEmbedder().embed([text])[0]
         assert index.generation.vectors.rows([row])[0] == pytest.approx(expected)

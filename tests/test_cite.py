@@ -2,10 +2,10 @@
 
 import pytest
 
+from index.claims import claim_of
 from index.records import Hit
 from index.split import split
 from rag.cite import Evidences, Footnotes, is_refusal
-from rag.claims import claim_of
 from rag.records import REFUSAL, Sentence
 from tests.fakes import WordEmbedder, document
 
@@ -170,16 +170,27 @@ def test_a_fragment_is_read_with_its_question() -> None:
     assert "35 ton" in sentence.citations[0].quote
 
 
-def test_the_nearest_lines_are_sentences_and_each_is_shown_once() -> None:
+def test_excerpts_are_the_nearest_sentences_in_their_order() -> None:
     titled = document(
-        "# Planes land\n\nTwo planes land. " * 2 + "They carried cargo.", title="Planes land"
+        "# Planes land\n\nTwo planes land. It rained. It snowed. They carried cargo in planes.",
+        id_="titled.txt",
+        title="Planes land",
     )
-    evidences = Evidences([Hit(p, 0.03, 0.5) for p in split(titled)], WordEmbedder().embed)
-    assert evidences.nearest("Do two planes land?", limit=5) == [
-        "Two planes land.",
-        "They carried cargo.",
-    ]
-    assert evidences.nearest("Do two planes land?", limit=1) == ["Two planes land."]
+    hits = [Hit(passage, 0.03, 0.5) for d in (titled, NEWS) for passage in split(d)]
+    evidences = Evidences(hits, WordEmbedder().embed)
+    (few,) = evidences.excerpts("Do two planes land?", characters=50)
+    assert few.text == "Two planes land. … They carried cargo in planes."
+    whole = evidences.excerpts("Do two planes land?", characters=5000)
+    assert [excerpt.hit for excerpt in whole] == hits
+    assert whole[0].text == "Two planes land. It rained. It snowed. They carried cargo in planes."
+
+
+def test_an_endless_sentence_is_read_in_part() -> None:
+    row = document("planes: " + "and more and more " * 60, id_="row.txt")
+    hits = [Hit(passage, 0.03, 0.5) for passage in split(row)]
+    (excerpt,) = Evidences(hits[:1], WordEmbedder().embed).excerpts("planes?", characters=100)
+    assert len(excerpt.text) == 501
+    assert excerpt.text.endswith("…")
 
 
 def test_relevance_is_that_of_the_nearest_sentence_cited() -> None:
@@ -220,3 +231,18 @@ def test_a_refusal_is_known_in_other_words(text: str) -> None:
 )
 def test_a_statement_is_no_refusal(text: str) -> None:
     assert not is_refusal(text)
+
+
+def test_a_name_of_the_question_that_no_passage_has_is_not_supported() -> None:
+    asked = "How many planes has China sent?"
+    assert check("China has sent two planes with cargo.", question=asked).status != "supported"
+
+
+def test_the_premise_is_what_the_cited_passages_speak_of() -> None:
+    hits = [Hit(passage, 0.03, 0.5) for passage in split(NEWS)]
+    evidences = Evidences(hits, WordEmbedder().embed)
+    cited = evidences.support("They carried 35 tons of cargo.", question="")[0].evidence
+    assert evidences.premise("How much cargo did the planes carry?", cited) == 1
+    assert evidences.premise("How much cargo did the ships carry?", cited) < 0.8
+    assert evidences.premise("Elephants?", cited) == 0
+    assert evidences.premise("How much cargo?", []) == 0

@@ -8,25 +8,30 @@ import pytest
 
 from index import lexical, vectors
 from index.build import build
-from index.embed import SentenceEmbedder
-from index.records import Match
-from index.search import Index, fuse
+from index.embed import CrossEncoderReranker, SentenceEmbedder
+from index.rank import scores
+from index.search import Index
+from models.errors import ModelError
 from tests.fakes import WordEmbedder
 
 
-def test_fusion_by_hand() -> None:
-    meaning = [Match(7, 0.9), Match(3, 0.8), Match(5, 0.1)]
-    words = [Match(3, 12.0), Match(8, 4.0)]
-    fused = fuse([meaning, words])
-    assert [match.row for match in fused] == [3, 7, 8, 5]
-    assert [match.score for match in fused] == pytest.approx(
-        [1 / 62 + 1 / 61, 1 / 61, 1 / 62, 1 / 63]
-    )
+def test_scores_by_hand() -> None:
+    texts = ["Two planes landed. It rained.", "Planes flew. Ships landed.", "It snowed."]
+    cosines = np.array([0.5, 0.6, 0.1], dtype=np.float32)
+    bm25 = np.array([4, 2, 0], dtype=np.float32)
+    found = scores("Which planes landed?", texts, cosines, bm25)
+    # Both words are in two of three texts: the same weight. Only one sentence holds both.
+    assert found == pytest.approx([0.5 + 0.3 + 0.6, 0.6 + 0.15 + 0.3, 0.1])
 
 
-def test_fusion_of_nothing() -> None:
-    assert fuse([[], []]) == []
-    assert fuse([]) == []
+def test_scores_of_nothing() -> None:
+    nothing = np.array([], dtype=np.float32)
+    assert scores("Which planes?", [], nothing, nothing).shape == (0,)
+
+
+def test_a_query_without_telling_words_is_ranked_by_meaning() -> None:
+    cosines, bm25 = np.array([0.1, 0.4], dtype=np.float32), np.zeros(2, dtype=np.float32)
+    assert scores("Who is it?", ["One.", "Two."], cosines, bm25) == pytest.approx([0.1, 0.4])
 
 
 @pytest.fixture
@@ -81,7 +86,7 @@ def test_hits_carry_their_passage_and_cosine(tmp_path: Path) -> None:
     hit = Index.open(embedder=WordEmbedder()).search("Two planes landed.", limit=1)[0]
     assert hit.passage.text == "Two planes landed."
     assert hit.similarity == pytest.approx(1.0, abs=1e-4)
-    assert hit.score == pytest.approx(2 / 61)
+    assert hit.score == pytest.approx(1.0 + 0.3 + 0.6, abs=1e-4)
 
 
 @pytest.mark.real
@@ -97,3 +102,45 @@ def test_the_real_embedder_finds_meaning(tmp_path: Path) -> None:
     assert embedded.shape == (2, SentenceEmbedder().dimension) == (2, 384)
     assert embedded.dtype == np.float32
     assert np.linalg.norm(embedded, axis=1) == pytest.approx([1, 1], abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real cross-encoder, with chance weights: it needs no download."""
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
+
+    folder = tmp_path_factory.mktemp("cross-encoder")
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", *letters]
+    (folder / "vocab.txt").write_text("\n".join([*words, *(f"##{x}" for x in letters)]))
+    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
+    config = BertConfig(
+        vocab_size=58,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        num_labels=1,
+    )
+    BertForSequenceClassification(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_a_reranker_has_the_last_word(tmp_path: Path, cross_encoder: Path) -> None:
+    for name in "abcdef":
+        (tmp_path / f"{name}.txt").write_text(f"Planes landed near the {name * 4} river.")
+    build(tmp_path, embedder=WordEmbedder())
+    reranker = CrossEncoderReranker(str(cross_encoder))
+    query = "Where did the planes land?"
+    hits = Index.open(embedder=WordEmbedder(), reranker=reranker).search(query, limit=4)
+    expected = reranker.scores(query, [hit.passage.text for hit in hits])
+    assert [hit.score for hit in hits] == pytest.approx(expected.tolist(), abs=1e-5)
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert reranker.scores(query, []).shape == (0,)
+
+
+@pytest.mark.slow
+def test_a_reranker_that_is_not_here() -> None:
+    with pytest.raises(ModelError, match="run 'hf download no/such-model' first"):
+        CrossEncoderReranker("no/such-model")

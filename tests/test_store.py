@@ -65,7 +65,7 @@ def test_documents_come_back_as_they_went(written: list[Document]) -> None:
         for document in written:
             assert generation.document(document.id) == document
             for passage in split(document):
-                assert generation.passage(row) == passage
+                assert generation.passages([row]) == [passage]
                 row += 1
         assert generation.problems() == {"0" * 64: "is damaged"}
     finally:

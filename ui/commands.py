@@ -34,6 +34,14 @@ EXAMPLES = [
 @click.command()
 @click.option("--name", default="default", show_default=True, help="The index to ask.")
 @click.option("--model", help="The model that writes: its name, or the path of a .gguf file.")
+@click.option(
+    "--strictness",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="How likely it must be that an answer answers the question; else it is refused.",
+)
+@click.option("--lenient", is_flag=True, help="Show sentences that nothing supports, marked.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option(
     "--port",
@@ -46,8 +54,14 @@ EXAMPLES = [
     default=None,
     help="Open the page in the browser.  [default: if there is a display]",
 )
-def chat(
-    name: str, model: str | None, host: str, port: int | None, is_opening: bool | None
+def chat(  # noqa: PLR0917  (click gives them by name)
+    name: str,
+    model: str | None,
+    strictness: float,
+    lenient: bool,
+    host: str,
+    port: int | None,
+    is_opening: bool | None,
 ) -> None:
     """Ask about the documents on a page in the browser, until Ctrl-C."""
     if host not in HOSTS:
@@ -64,7 +78,7 @@ def chat(
     with patience("Loading the models…"):
         from rag.chat import Chat  # noqa: PLC0415  (start-up time)
 
-        conversation = Chat.open(name=name, model=model)
+        conversation = Chat.open(name=name, model=model, strictness=strictness, is_lenient=lenient)
     examples = examples_for(name)
     serve(conversation, examples=examples, host=host, port=chosen, is_opening=is_opening)
 
