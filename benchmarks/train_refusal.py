@@ -3,9 +3,10 @@
     footnote eval QUESTIONS --strictness 0 --output A     as often as there are sets
     python -m benchmarks.train_refusal A/evaluation.json …
 
-With strictness 0 every question is answered, so that all its signs are there. A question counts
-as answered rightly if the documents answer it. What is told of the result is measured on parts
-of the questions that the weights were not fitted to.
+With strictness 0 every answer is given that the support check lets through, so that all its signs
+are there; what that check refuses needs no weighing. A question counts as answered rightly if the
+documents answer it. What is told of the result is measured on parts of the questions that the
+weights were not fitted to.
 """
 
 import json
@@ -28,30 +29,37 @@ SIGNS = ("odds", "support", "relevance", "premise", "news", "fits")
 def train(evaluations: tuple[Path, ...], write: bool) -> None:
     """Fits the weights to EVALUATIONS and says how well they tell answerable from not."""
     signs, labels, groups, sources = [], [], [], []
+    refused_before = {True: 0, False: 0}  # by the support check, by whether it is answerable
     for path in evaluations:
         record = json.loads(path.read_text(encoding="utf-8"))
-        cases = [case for case in record["cases"] if case["answer"]["signs"]]
+        cases = [case for case in record["cases"] if not case["answer"]["is_refusal"]]
+        for case in record["cases"]:
+            refused_before[case["question"]["is_answerable"]] += case["answer"]["is_refusal"]
         signs += [[case["answer"]["signs"][sign] for sign in SIGNS] for case in cases]
         labels += [case["question"]["is_answerable"] for case in cases]
         groups += [_group(case) for case in cases]
         count = sum(case["question"]["is_answerable"] for case in cases)
         name = Path(record["about"]["questions"]).name
-        sources.append(f"{name}: {count} answerable, {len(cases) - count} not")
+        sources.append(f"{name}: {count} answers to answerable questions, {len(cases) - count} not")
     features, answered = np.array(signs), np.array(labels)
     model = LogisticRegression(C=1.0)
     guessed = cross_val_predict(
         model, features, answered, groups=groups, cv=GroupKFold(5), method="predict_proba"
     )[:, 1]
-    click.echo(f"{len(labels)} questions; {'; '.join(sources)}")
+    click.echo("; ".join(sources))
     for name, column in zip(SIGNS, features.T, strict=True):
         click.echo(f"  {name:<12} AUROC {roc_auc_score(answered, column):.3f}")
     click.echo(f"  together     AUROC {roc_auc_score(answered, guessed):.3f} (five-fold)")
     click.echo(f"  Brier score  {brier_score_loss(answered, guessed):.3f}")
-    for strictness in (0.3, 0.4, 0.5, 0.6, 0.7):
-        refused = guessed < strictness
+    for strictness in (0.5, 0.6, 0.7, 0.8):
+        shares = {
+            wanted: (refused_before[wanted] + np.sum(guessed[answered == wanted] < strictness))
+            / (refused_before[wanted] + np.sum(answered == wanted))
+            for wanted in (True, False)
+        }
         click.echo(
-            f"  strictness {strictness}: {np.mean(refused[~answered]):.1%} of the unanswerable "
-            f"refused, {np.mean(refused[answered]):.1%} of the answerable"
+            f"  strictness {strictness}: {shares[False]:.1%} of the unanswerable refused, "
+            f"{shares[True]:.1%} of the answerable"
         )
     model.fit(features, answered)
     weights = dict(zip(SIGNS, map(float, model.coef_[0]), strict=True))

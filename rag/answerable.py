@@ -1,24 +1,24 @@
 """Whether an answer answers its question: the one decision to refuse, from all its signs.
 
 A small model refuses much that it could answer when it may, and answers nearly everything
-when it may not. So it writes without leave to refuse, and says apart from that, with one
-word, whether the passages answer the question. How sure that word is, how well the passages
-support what was written, how near their evidence is to the question and how much of it they
-speak of, and whether the answer says something new of the kind that was asked for, decide
-together: a logistic regression, whose weights ``benchmarks.train_refusal`` finds and keeps in
-answerable.json.
+when it may not. So it writes without leave to refuse, and when it has written says with one word
+whether the quotes alone answer the question, for three lines mislead it less than thirty. How
+sure that word is, how well the quotes support what was written, how near they are to the question
+and how much of it their passages speak of, and whether the answer says something new of the kind
+that was asked for, decide together: a logistic regression, whose weights
+``benchmarks.train_refusal`` finds and keeps in answerable.json.
 """
 
 import json
 import math
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from index.claims import claim_of, holds
 
-STRICTNESS = 0.5
-"""The default: an answer is given when it is likelier right than not."""
+STRICTNESS = 0.7
+"""The default: an answer is given when it is this likely. A wrong one costs more than none."""
 
 _WEIGHTS: dict[str, float] = json.loads(
     Path(__file__).with_name("answerable.json").read_text(encoding="utf-8")
@@ -64,7 +64,7 @@ def fits(question: str, answer: str) -> float:
 class Signs:
     """What speaks for an answer."""
 
-    odds: float  # of the model's yes against its no, as a logarithm: ``Generate.yes``
+    odds: float  # of the model's yes against its no, when it reads only the quotes; a logarithm
     support: float = 0.0  # of the best supported sentence, 0 to 1
     relevance: float = 0.0  # cosine of the question and the nearest cited sentence
     premise: float = 0.0  # how much of the question's words stand in the cited passages, 0 to 1
@@ -77,8 +77,3 @@ class Signs:
         signs = asdict(self) | {"constant": 1.0}
         logit = sum(weight * signs[name] for name, weight in _WEIGHTS.items())
         return 1 / (1 + math.exp(-logit))
-
-    @property
-    def best(self) -> "Signs":
-        """These, if what is still to be written could not be better."""
-        return replace(self, support=1.0, relevance=1.0, premise=1.0, news=1.0, fits=1.0)

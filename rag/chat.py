@@ -178,20 +178,21 @@ class Chat:
             evidences = Evidences([*hits, *_new(last.hits if last else (), hits)], search.embed)
             excerpts = evidences.excerpts(query, characters=_READ)
             read = tuple(excerpt.hit for excerpt in excerpts)
-            judged, written = messages_for(question, excerpts, before=before)
+            _, written = messages_for(question, excerpts, before=before)
             footnotes = Footnotes(search.document)
             draft = Draft(question, evidences, footnotes, query=query, is_lenient=self._is_lenient)
-            odds = self._generate.yes(judged)
-            if Signs(odds).best.probability >= self._strictness:
-                with closing(self._generate(written, max_tokens=_ANSWER_TOKENS)) as pieces:
-                    for piece in pieces:
-                        first_token = first_token or time.monotonic() - started
-                        tokens += 1
-                        yield Token(piece)
-                        for sentence in draft.add(piece):
-                            yield SentenceDone(sentence)
+            with closing(self._generate(written, max_tokens=_ANSWER_TOKENS)) as pieces:
+                for piece in pieces:
+                    first_token = first_token or time.monotonic() - started
+                    tokens += 1
+                    yield Token(piece)
+                    for sentence in draft.add(piece):
+                        yield SentenceDone(sentence)
 
-            # 3. What stands after the check is the answer.
+            # 3. What stands after the check is the answer, if its quotes alone give it, too.
+            quotes = draft.quotes()
+            judged, _ = messages_for(question, quotes, before=before)
+            odds = self._generate.yes(judged) if quotes else 0.0
             text, sentences, signs = draft.finish(odds, self._strictness)
         self._last = _Turn(question, text, read)
         answer = Answer(

@@ -209,6 +209,10 @@ class Evidences:
             last = row
         return [Excerpt(self._hits[hit], " ".join(texts)) for hit, texts in found.items()]
 
+    def quotes(self, evidence: Iterable[Evidence]) -> list[Excerpt]:
+        """Each of ``evidence`` once, as something to read."""
+        return [Excerpt(self._hits[item.hit], item.text) for item in dict.fromkeys(evidence)]
+
     def premise(self, question: str, evidence: Iterable[Evidence]) -> float:
         """How much of what ``question`` speaks of stands in the cited passages: 0 to 1."""
         asked = weights(claim_of(question).words, [item.claim.words for item in self._items])

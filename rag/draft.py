@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from index.sentences import Span, sentence_spans
 from rag.answerable import Signs, fits, news
-from rag.cite import Evidence, Evidences, Footnotes, is_refusal
+from rag.cite import Evidence, Evidences, Excerpt, Footnotes, is_refusal
 from rag.records import REFUSAL, Sentence
 
 _SETTLED = 12
@@ -50,12 +50,19 @@ class Draft:
                 if self._is_lenient or sentence.status != "unsupported":
                     yield sentence
 
+    def quotes(self) -> list[Excerpt]:
+        """What the draft, which is whole, is cited with; nothing if it cannot stand anyway."""
+        sentences = [self._check(span) for span in sentence_spans(self.text)]
+        if not any(sentence.status == "supported" for sentence in sentences):
+            return []
+        return self._evidences.quotes(self._evidence)
+
     def finish(self, odds: float, strictness: float) -> tuple[str, tuple[Sentence, ...], Signs]:
         """The answer that stands: its text and sentences, or the refusal and none; its signs.
 
         The answer is the refusal when it begins by refusing, when no sentence is supported
         whole (but for a lenient draft), or when it is less likely than ``strictness`` to answer
-        the question. ``odds`` is the model's own sign: ``Generate.yes``.
+        the question. ``odds`` is the model's own sign: ``Generate.yes`` of the quotes alone.
         """
         spans = sentence_spans(self.text)
         sentences = [self._check(span) for span in spans]

@@ -93,12 +93,11 @@ may still not be answered: docs/notes.md has the figures.
 def messages_for(
     question: str, excerpts: Sequence[Excerpt], *, before: Sequence[str] = ()
 ) -> tuple[list[Message], list[Message]]:
-    """What to ask whether ``question`` can be answered, and then, to have it answered.
+    """What to ask whether ``excerpts`` answer ``question``, and what to have it answered.
 
-    ``before`` is the last question and its answer, when the question leans on them. The second
-    goes on where the first ends, with its yes, so that nothing is read twice. A model that
-    has said yes does not refuse: whether to give its answer is decided apart, see
-    ``rag.answerable``.
+    ``before`` is the last question and its answer, when the question leans on them. To have
+    it answered the model is told that it has said yes, for one that may refuse does so too
+    often; whether to give its answer is decided apart, see ``rag.answerable``.
     """
     parts = ["Passages:", *map(_passage, excerpts)]
     if before:

@@ -1,5 +1,7 @@
 """The signs for an answer, and the decision that weighs them."""
 
+from dataclasses import replace
+
 import pytest
 
 from rag.answerable import Signs, fits, news
@@ -40,6 +42,7 @@ def test_an_answer_is_of_the_kind_that_was_asked_for(
 
 
 def test_every_sign_speaks_for_an_answer() -> None:
-    none = Signs(odds=-1.0)
-    assert 0 < none.probability < none.best.probability < 1
-    assert Signs(odds=2.0).probability > none.probability
+    none = Signs(odds=0.0)
+    assert 0 < none.probability < 1
+    for sign in ("odds", "support", "relevance", "premise", "news", "fits"):
+        assert replace(none, **{sign: 1.0}).probability > none.probability
