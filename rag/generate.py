@@ -90,6 +90,11 @@ class LlamaCpp:
             with suppress(OSError):
                 self._keep(messages)
 
+    @property
+    def tokens_read(self) -> int:
+        """How many tokens the model keeps, which need not be read again."""
+        return int(self._llama.n_tokens)
+
     def _take(self, messages: list[Message]) -> bool:
         for path in states_folder().glob(f"{self._state_name(messages)}-*.state"):
             with suppress(OSError):

@@ -69,3 +69,52 @@ def test_yes_is_likelier_where_it_is_the_answer(model: LlamaCpp) -> None:
 
     assert odds("Yes") > odds("No")
     assert odds("Yes") == odds("Yes")
+
+
+RULES: list[Message] = [
+    {"role": "system", "content": "You write about the weather, briefly. " * 12},
+    {"role": "user", "content": "Write about rain."},
+    {"role": "assistant", "content": "It rains."},
+]
+
+
+def small_model() -> LlamaCpp:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FOOTNOTE_HOME", str(WEIGHTS.parent))
+        path = resolve_llm("smollm2-135m")
+    return LlamaCpp(path, context_tokens=512)
+
+
+def test_what_was_read_ahead_is_taken_from_the_disk_the_next_time(home: Path) -> None:
+    first = small_model()
+    first.read_ahead(RULES)
+    (kept,) = (home / "states").iterdir()
+    second = small_model()
+    assert second.tokens_read == 0
+    second.read_ahead(RULES)
+    assert second.tokens_read == first.tokens_read > 100
+    assert list((home / "states").iterdir()) == [kept]
+    assert written(second, [*RULES, *SKY]) == written(first, [*RULES, *SKY])
+
+
+def test_a_damaged_or_older_state_is_read_anew(home: Path) -> None:
+    model = small_model()
+    model.read_ahead(RULES)
+    (kept,) = (home / "states").iterdir()
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:-1000])
+    other = small_model()
+    other.read_ahead(RULES)
+    assert written(other, [*RULES, *SKY]) == written(model, [*RULES, *SKY])
+    (again,) = (home / "states").iterdir()
+    assert len(again.read_bytes()) == len(whole)
+    other.read_ahead(SEA)  # other rules: the one before them is not kept
+    assert len(list((home / "states").iterdir())) == 1
+
+
+def test_without_room_for_states_all_is_read_each_time(home: Path) -> None:
+    home.mkdir()
+    (home / "states").write_text("not a folder")
+    model = small_model()
+    model.read_ahead(RULES)
+    assert model.tokens_read > 100
