@@ -22,7 +22,7 @@ NOT_ANSWERED = 3
 _STRICTNESS = click.option(
     "--strictness",
     type=click.FloatRange(0, 1),
-    default=0.7,
+    default=0.6,
     show_default=True,
     help="How likely it must be that an answer answers the question; else it is refused.",
 )

@@ -37,7 +37,7 @@ EXAMPLES = [
 @click.option(
     "--strictness",
     type=click.FloatRange(0, 1),
-    default=0.7,
+    default=0.6,
     show_default=True,
     help="How likely it must be that an answer answers the question; else it is refused.",
 )
