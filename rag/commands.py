@@ -10,6 +10,7 @@ import click
 
 from models.errors import EvaluationError
 from models.terminal import patience, progress_bar
+from rag import options
 
 if TYPE_CHECKING:
     from rag.evaluate import Figure
@@ -19,27 +20,13 @@ NOT_ANSWERED = 3
 """The exit code when the documents do not say."""
 
 
-_STRICTNESS = click.option(
-    "--strictness",
-    type=click.FloatRange(0, 1),
-    default=0.6,
-    show_default=True,
-    help="How likely it must be that an answer answers the question; else it is refused.",
-)
-
-
-_RERANKER = click.option(
-    "--reranker", help="A cross-encoder that orders the passages: a folder, or its name."
-)
-
-
 @click.command()
 @click.argument("question")
-@click.option("--name", default="default", show_default=True, help="Which index to ask.")
-@click.option("--model", help="A model's name ('footnote models list'), or a GGUF file.")
-@_RERANKER
-@_STRICTNESS
-@click.option("--lenient", is_flag=True, help="Show sentences that nothing supports, marked.")
+@options.name
+@options.model
+@options.reranker
+@options.strictness
+@options.lenient
 @click.option("--json", "as_json", is_flag=True, help="Print the whole record as JSON.")
 def ask(  # noqa: PLR0917  (click gives them by name)
     question: str,
@@ -82,15 +69,15 @@ def ask(  # noqa: PLR0917  (click gives them by name)
 @click.command("eval")
 @click.argument("questions", type=click.Path(path_type=Path))
 @click.option("--name", help="Which index to ask.  [default: default; for a folder, its own]")
-@click.option("--model", help="A model's name ('footnote models list'), or a GGUF file.")
+@options.model
 @click.option("--retrieval", is_flag=True, help="Only search for the passages: no model answers.")
 @click.option(
     "--only",
     type=click.Choice(["answerable", "unanswerable"]),
     help="Ask only the questions that the documents answer, or only the others.",
 )
-@_RERANKER
-@_STRICTNESS
+@options.reranker
+@options.strictness
 @click.option("--without-gold", is_flag=True, help="Hide the articles that hold the answers.")
 @click.option("--sample", type=click.IntRange(min=1), help="Ask only so many, drawn by chance.")
 @click.option("--seed", default=0, show_default=True, help="Which sample.")

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import click
 import pytest
 
-from rag.answerable import Signs, fits, news
+import rag.commands
+import ui.commands
+from rag.answerable import STRICTNESS, Signs, fits, news
 
 
 @pytest.mark.parametrize(
@@ -46,3 +49,9 @@ def test_every_sign_speaks_for_an_answer() -> None:
     assert 0 < none.probability < 1
     for sign in ("odds", "support", "relevance", "premise", "news", "fits"):
         assert replace(none, **{sign: 1.0}).probability > none.probability
+
+
+@pytest.mark.parametrize("command", [rag.commands.ask, rag.commands.evaluate, ui.commands.chat])
+def test_the_commands_are_as_strict_as_the_api(command: click.Command) -> None:
+    (option,) = [option for option in command.params if option.name == "strictness"]
+    assert option.default == STRICTNESS

@@ -15,6 +15,7 @@ import click
 
 from models.errors import FootnoteError
 from models.terminal import patience
+from rag import options
 from ui.local import HOSTS
 
 if TYPE_CHECKING:
@@ -32,16 +33,10 @@ EXAMPLES = [
 
 
 @click.command()
-@click.option("--name", default="default", show_default=True, help="The index to ask.")
-@click.option("--model", help="The model that writes: its name, or the path of a .gguf file.")
-@click.option(
-    "--strictness",
-    type=click.FloatRange(0, 1),
-    default=0.6,
-    show_default=True,
-    help="How likely it must be that an answer answers the question; else it is refused.",
-)
-@click.option("--lenient", is_flag=True, help="Show sentences that nothing supports, marked.")
+@options.name
+@options.model
+@options.strictness
+@options.lenient
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option(
     "--port",

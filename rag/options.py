@@ -1,0 +1,23 @@
+"""Options that several commands share. No model is imported for them, so --help starts at once."""
+
+import click
+
+name = click.option("--name", default="default", show_default=True, help="Which index to ask.")
+
+model = click.option("--model", help="A model's name ('footnote models list'), or a GGUF file.")
+
+reranker = click.option(
+    "--reranker", help="A cross-encoder that orders the passages: a folder, or its name."
+)
+
+strictness = click.option(
+    "--strictness",
+    type=click.FloatRange(0, 1),
+    default=0.6,  # rag.answerable.STRICTNESS; a test holds them equal
+    show_default=True,
+    help="How likely it must be that an answer answers the question; else it is refused.",
+)
+
+lenient = click.option(
+    "--lenient", is_flag=True, help="Show sentences that nothing supports, marked."
+)
