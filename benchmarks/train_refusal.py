@@ -17,10 +17,15 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from rag import answerable
 
-SIGNS = ("odds", "support", "relevance", "premise", "news", "fits")
+SIGNS = ("odds", "confidence", "covered", "fits")
+
+_TRUST = 0.1
+"""How much the weights may follow the questions (scikit-learn's C): few are little proof."""
 
 
 @click.command()
@@ -42,7 +47,7 @@ def train(evaluations: tuple[Path, ...], write: bool) -> None:
         name = Path(record["about"]["questions"]).name
         sources.append(f"{name}: {count} answers to answerable questions, {len(cases) - count} not")
     features, answered = np.array(signs), np.array(labels)
-    model = LogisticRegression(C=1.0)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=_TRUST))
     guessed = cross_val_predict(
         model, features, answered, groups=groups, cv=GroupKFold(5), method="predict_proba"
     )[:, 1]
@@ -62,8 +67,10 @@ def train(evaluations: tuple[Path, ...], write: bool) -> None:
             f"{shares[True]:.1%} of the answerable"
         )
     model.fit(features, answered)
-    weights = dict(zip(SIGNS, map(float, model.coef_[0]), strict=True))
-    weights["constant"] = float(model.intercept_[0])
+    scaler, regression = model[0], model[1]
+    coefficients = regression.coef_[0] / scaler.scale_
+    weights = dict(zip(SIGNS, map(float, coefficients), strict=True))
+    weights["constant"] = float(regression.intercept_[0] - coefficients @ scaler.mean_)
     click.echo("  " + ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items()))
     if write:
         file = Path(answerable.__file__).with_name("answerable.json")

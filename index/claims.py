@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -39,6 +39,23 @@ _LARGE = {
     "dozen": 12.0,
 }
 
+_UNITS = {
+    word: unit
+    for unit, words in {
+        "time": "second minute hour day week month year decade century",
+        "money": "dollar euro pound ruble rouble bolivar yen yuan cent usd eur",
+        "weight": "ton tonne kilogram kilo kg gram pound",
+        "length": "kilometer kilometre km metre meter mile foot feet inch",
+        "share": "percent percentage",
+    }.items()
+    for word in words.split()
+}
+_BEFORE_UNITS = frozenset("us american metric square more full whole consecutive".split())
+"""What may stand between a number and its unit: “17 billion U.S. dollars”."""
+
+_CURRENCY = {"$": "dollars", "€": "euros", "£": "pounds"}
+_PRICE = re.compile(r"([$€£])\s?(\d[\d.,]*\d|\d)(\s?(?:bn|m|k|million|billion|trillion)\b)?")
+
 _LONG_NAME = re.compile(r"\b(?:(United) (States|Kingdom|Nations)|(European) (Union))\b")
 
 _SAME_NAME = {
@@ -54,6 +71,17 @@ _SAME_NAME = {
 }
 """Names that news prose uses for one another."""
 
+_NEGATIONS = frozenset(
+    "cannot neither never no nobody none nor not nothing nowhere without".split()
+)
+_REFUSALS = frozenset("decline declined declines fail failed fails refuse refused refuses".split())
+"""Verbs that deny what follows them: “refused to rule out”."""
+
+_CONTRACTION = re.compile(r"n['’]t$")
+_TURNS = frozenset("although but except however instead rather unlike whereas while".split())
+_NEGATION_REACH = 4
+"""Words after a negation among which the one is that it denies."""
+
 _SHARED_LETTERS = 5
 """Words with this many first letters in common are forms of one: Venezuela, Venezuelan."""
 
@@ -67,6 +95,9 @@ class Claim:
     given: frozenset[str]  # those of them before another: first names, titles
     starts: frozenset[str]  # stems of capitalised words that begin one, which may be names
     numbers: frozenset[float]  # 17 billion is 17e9; “a hundred” is 100
+    measures: frozenset[tuple[float, str]]  # those of them with a unit: (100, "time")
+    denied: frozenset[str]  # stems of the words that a “not” stands before
+    turns: bool  # “but”, “unlike”: what is said of one part may not be said of the other
 
 
 def claim_of(text: str) -> Claim:
@@ -79,6 +110,7 @@ def claim_of(text: str) -> Claim:
     telling = [(at, token) for at, token in enumerate(tokens) if _is_telling(token)]
     capitalised = [(at, stem(token)) for at, token in telling if token[0].isupper()]
     places = {at for at, _ in capitalised}
+    numbers = _numbers(tokens)
     return Claim(
         words=frozenset(stem(token) for _, token in telling),
         given=frozenset(
@@ -86,7 +118,12 @@ def claim_of(text: str) -> Claim:
         ),
         names=frozenset(word for at, word in capitalised if at not in starts),
         starts=frozenset(word for at, word in capitalised if at in starts),
-        numbers=frozenset(_numbers(tokens)),
+        numbers=frozenset(value for value, _ in numbers),
+        measures=frozenset(
+            (value, unit) for value, end in numbers for unit in [_unit(tokens[end:])] if unit
+        ),
+        denied=frozenset(_denied(tokens)),
+        turns=any(token.lower() in _TURNS for token in tokens),
     )
 
 
@@ -125,11 +162,16 @@ def share(weighted: dict[str, float], words: frozenset[str]) -> float:
 
 
 def _plain(text: str) -> str:
-    """Without accents, and U.S. and United States written US, so that ways of writing meet."""
+    """So that ways of writing meet: no accents, US for United States and U.S., 5 dollars for $5."""
     decomposed = unicodedata.normalize("NFKD", text)
     letters = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    short = _LONG_NAME.sub(_initials, letters)
+    priced = _PRICE.sub(_spelled_price, letters).replace("%", " percent")
+    short = _LONG_NAME.sub(_initials, priced)
     return _ABBREVIATION.sub(lambda match: match.group().replace(".", ""), short)
+
+
+def _spelled_price(price: re.Match[str]) -> str:
+    return f"{price[2]}{price[3] or ''} {_CURRENCY[price[1]]}"
 
 
 def _initials(name: re.Match[str]) -> str:
@@ -139,15 +181,35 @@ def _initials(name: re.Match[str]) -> str:
 def _is_telling(token: str) -> bool:
     """Whether a word says something of its own; numbers do, but are kept apart."""
     word = token.lower()
-    return len(word) > 1 and word not in STOPWORDS and _value(word) is None
+    return (
+        len(word) > 1 and word not in STOPWORDS and not _is_negation(word) and _value(word) is None
+    )
 
 
-def _numbers(tokens: list[str]) -> set[float]:
-    """The numbers that ``tokens`` write, in digits or in words; “one” alone is none."""
-    numbers = set()
+def _is_negation(word: str) -> bool:
+    return word in _NEGATIONS or bool(_CONTRACTION.search(word))
+
+
+def _denied(tokens: list[str]) -> Iterator[str]:
+    """The first telling word after each negation, adverbs left out: “not currently *new*”."""
+    words = [token.lower() for token in tokens]
+    for at, word in enumerate(words):
+        after = words[at + 1 : at + 2]
+        is_refused = word in _REFUSALS and after == ["to"]
+        if is_refused or (_is_negation(word) and after not in (["only"], ["just"], ["longer"])):
+            near = tokens[at + 1 : at + 1 + _NEGATION_REACH]
+            yield from [stem(t) for t in near if _is_telling(t) and not t.endswith("ly")][:1]
+
+
+def _numbers(tokens: list[str]) -> list[tuple[float, int]]:
+    """The numbers that ``tokens`` write, in digits or in words, and where each ends.
+
+    “One” alone is none.
+    """
+    numbers = []
     value: float | None = None
     is_spelled_one = False
-    for token in [*(token.lower() for token in tokens), ""]:
+    for at, token in enumerate([*(token.lower() for token in tokens), ""]):
         if value is not None and token in _LARGE:
             value *= _LARGE[token]
             is_spelled_one = False
@@ -155,9 +217,15 @@ def _numbers(tokens: list[str]) -> set[float]:
             value += _SMALL[token]
         else:
             if value is not None and not is_spelled_one:
-                numbers.add(value)
+                numbers.append((value, at))
             value, is_spelled_one = _value(token), token == "one"
     return numbers
+
+
+def _unit(tokens: list[str]) -> str | None:
+    """What a number before ``tokens`` measures, if they begin with a unit."""
+    word = next((t for token in tokens if (t := token.lower()) not in _BEFORE_UNITS), "")
+    return _UNITS.get(word) or _UNITS.get(word.removesuffix("s"))
 
 
 def _value(token: str) -> float | None:

@@ -3,21 +3,21 @@
 A small model refuses much that it could answer when it may, and answers nearly everything
 when it may not. So it writes without leave to refuse, and when it has written says with one word
 whether the quotes alone answer the question, for three lines mislead it less than thirty. How
-sure that word is, how well the quotes support what was written, how near they are to the question
-and how much of it their passages speak of, and whether the answer says something new of the kind
-that was asked for, decide together: a logistic regression, whose weights
-``benchmarks.train_refusal`` finds and keeps in answerable.json.
+sure that word is, how sure the model was of what it wrote, how many of its words the quotes hold,
+and whether it names a thing of the kind that was asked for, decide together: a logistic
+regression, whose weights ``benchmarks.train_refusal`` finds and keeps in answerable.json.
 """
 
 import json
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from index.claims import claim_of, holds
+from index.claims import claim_of, holds, stem
 
-STRICTNESS = 0.6
+STRICTNESS = 0.55
 """The default: an answer is given when it is this likely. A wrong one costs more than none."""
 
 _WEIGHTS: dict[str, float] = json.loads(
@@ -26,38 +26,64 @@ _WEIGHTS: dict[str, float] = json.loads(
 
 
 _ASKS_NUMBER = re.compile(
-    r"""\bhow\ (?:many|much|long|old|large|big|far|tall|often|high|soon)\b | \bwhen\b
-      | \b(?:what|which)\ (?:year|month|day|date|percentage|percent|number|amount|share)\b""",
+    r"""\bhow\ (?:many|much|large|big|far|tall|high)\b
+      | \b(?:what|which)\ (?:percentage|percent|number|amount|share)\b""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_ASKS_TIME = re.compile(
+    r"""\bwhen\b | \bhow\ (?:long|old|often|soon)\b
+      | \b(?:what|which)\ (?:year|month|week|day|date|time)\b""",
     re.VERBOSE | re.IGNORECASE,
 )
 _QUANTITY = re.compile(
-    r"""\d | \b(?:hundred|thousand|million|billion|dozen|percent|half|twice|third|quarter|year|month
-      |week|day|decade|centur|monday|tuesday|wednesday|thursday|friday|saturday|sunday|january
-      |february|march|april|may|june|july|august|september|october|november|december|yesterday
-      |today|few|several|none|no|nearly|one|annual|after|before|during|since|until)""",
+    r"""\d | \b(?:hundreds?|thousands?|millions?|billions?|dozens?|percent|half|twice|thirds?
+      |quarters?|few|several|none|no|one|single|most|all)\b""",
     re.VERBOSE | re.IGNORECASE,
 )
-_ASKS_NAME = re.compile(r"\bwho(?:m|se)?\b|\bname\ of\b|\bcalled\b|\bnamed\b", re.IGNORECASE)
-_MUCH_NEWS = 3
+_MOMENT = re.compile(
+    r"""\d | \b(?:year|month|week|day|decade|centur|monday|tuesday|wednesday|thursday|friday
+      |saturday|sunday|january|february|march|april|may\b|june|july|august|september|october
+      |november|december|yesterday|today|annual|after|before|during|since|until|as\ long)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_ASKS_NAME = re.compile(
+    r"""\bwho(?:m|se)?\b | \bname\ of\b | \bcalled\b | \bnamed\b
+      | \b(?:which|what)\ (?:\w+\ ){0,2}(?:journalist|reporter|person|official|officer|general
+        |minister|politician|leader|ambassador|diplomat|expert|analyst|professor|author)s?\b""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_ASKS_PLACE = re.compile(r"^\W*(?:and\ |but\ |so\ )?where\b", re.IGNORECASE)
+_TIME = frozenset(
+    stem(word)
+    for word in """monday tuesday wednesday thursday friday saturday sunday january february march
+    april may june july august september october november december day week month year recent last
+    next today yesterday morning evening held took place according passage text""".split()
+)
+"""What answers neither who nor where."""
 
 
-def news(question: str, answer: str) -> float:
-    """What ``answer`` adds to ``question``: 0 if it only says the same, 1 for three words."""
-    asked, said = claim_of(question), claim_of(answer)
-    words = [word for word in said.words if not holds(asked.words, word)]
-    return min(len(words) + len(said.numbers - asked.numbers), _MUCH_NEWS) / _MUCH_NEWS
+def covered(sentence: str, quotes: Iterable[str]) -> float:
+    """How many of the telling words of ``sentence`` stand in ``quotes``: 0 to 1."""
+    words = claim_of(sentence).words
+    held = frozenset[str]().union(*(claim_of(quote).words for quote in quotes))
+    return sum(holds(held, word) for word in words) / len(words) if words else 1.0
 
 
 def fits(question: str, answer: str) -> float:
-    """0 if ``question`` asks for a number, a time or a name, and ``answer`` has none; else 1."""
+    """0 if ``question`` asks for a number, time, name or place, and ``answer`` has none; else 1."""
     asked, said = claim_of(question), claim_of(answer)
-    if _ASKS_NUMBER.search(question):
-        known = {word.lower() for word in _QUANTITY.findall(question)}
-        found = {word.lower() for word in _QUANTITY.findall(answer)}
-        return float(bool(said.numbers - asked.numbers or found - known))
+    for asks, tells in ((_ASKS_NUMBER, _QUANTITY), (_ASKS_TIME, _MOMENT)):
+        if asks.search(question):
+            known = {word.lower() for word in tells.findall(question)}
+            found = {word.lower() for word in tells.findall(answer)}
+            return float(bool(said.numbers - asked.numbers or found - known))
     if _ASKS_NAME.search(question):
-        return float(any(not holds(asked.words, name) for name in said.names | said.starts))
-    return 1.0
+        told = (said.names | said.starts) - said.given
+    elif _ASKS_PLACE.search(question):
+        told = said.words
+    else:
+        return 1.0
+    return float(any(not holds(asked.words, word) for word in told - _TIME))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +91,9 @@ class Signs:
     """What speaks for an answer."""
 
     odds: float  # of the model's yes against its no, when it reads only the quotes; a logarithm
-    support: float = 0.0  # of the best supported sentence, 0 to 1
-    relevance: float = 0.0  # cosine of the question and the nearest cited sentence
-    premise: float = 0.0  # how much of the question's words stand in the cited passages, 0 to 1
-    news: float = 0.0  # what the answer adds to the question: 1 for three words, names or numbers
-    fits: float = 0.0  # 1 unless the question asks for a number, time or name, and has none
+    confidence: float = 0.0  # mean log-probability of the tokens it wrote; at most 0
+    covered: float = 0.0  # how many words of the least covered sentence its quotes hold, 0 to 1
+    fits: float = 0.0  # 1 unless the question asks for a number, time, name or place, and has none
 
     @property
     def probability(self) -> float:

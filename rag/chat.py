@@ -16,7 +16,13 @@ from rag.cite import Evidences, Footnotes
 from rag.collection import asks_about_collection, describe
 from rag.draft import Draft
 from rag.generate import Generate, LlamaCpp
-from rag.prompt import RULES, messages_for, points_back
+from rag.prompt import (
+    ANSWER_RULES,
+    JUDGE_RULES,
+    answer_messages,
+    judge_messages,
+    points_back,
+)
 from rag.records import (
     REFUSAL,
     Answer,
@@ -117,9 +123,8 @@ class Chat:
         not there; the message says what to run.
         """
         search = Index.open(name, reranker=CrossEncoderReranker(reranker) if reranker else None)
-        generate = LlamaCpp(resolve_llm(model))
+        generate = load_model(model)
         search.embed([""])  # loads the embedder now, not while the first question waits
-        generate.read_ahead(RULES)
         return cls(search=search, generate=generate, strictness=strictness, is_lenient=is_lenient)
 
     def fresh(self) -> "Chat":
@@ -178,22 +183,28 @@ class Chat:
             evidences = Evidences([*hits, *_new(last.hits if last else (), hits)], search.embed)
             excerpts = evidences.excerpts(query, characters=_READ)
             read = tuple(excerpt.hit for excerpt in excerpts)
-            _, written = messages_for(question, excerpts, before=before)
+            messages = answer_messages(question, excerpts, before=before)
             footnotes = Footnotes(search.document)
-            draft = Draft(question, evidences, footnotes, query=query, is_lenient=self._is_lenient)
-            with closing(self._generate(written, max_tokens=_ANSWER_TOKENS)) as pieces:
+            draft = Draft(question, evidences, footnotes, is_lenient=self._is_lenient)
+            logprobs: list[float] = []
+            with closing(self._generate(messages, max_tokens=_ANSWER_TOKENS)) as pieces:
                 for piece in pieces:
                     first_token = first_token or time.monotonic() - started
-                    tokens += 1
-                    yield Token(piece)
-                    for sentence in draft.add(piece):
+                    logprobs += piece.logprobs
+                    yield Token(piece.text)
+                    for sentence in draft.add(piece.text):
                         yield SentenceDone(sentence)
+            tokens = len(logprobs)
 
             # 3. What stands after the check is the answer, if its quotes alone give it, too.
             quotes = draft.quotes()
-            judged, _ = messages_for(question, quotes, before=before)
+            judged = judge_messages(question, quotes, before=before)
             odds = self._generate.yes(judged) if quotes else 0.0
-            text, sentences, signs = draft.finish(odds, self._strictness)
+            text, sentences, signs = draft.finish(
+                odds=odds,
+                confidence=sum(logprobs) / max(tokens, 1),
+                strictness=self._strictness,
+            )
         self._last = _Turn(question, text, read)
         answer = Answer(
             question=question,
@@ -222,6 +233,13 @@ class Chat:
             model=self._generate.name,
             timings=Timings(total=time.monotonic() - started),
         )
+
+
+def load_model(model: str | None = None) -> LlamaCpp:
+    """The model of that name or file, the default one if it is None, ready for a question."""
+    generate = LlamaCpp(resolve_llm(model))
+    generate.read_ahead(ANSWER_RULES, JUDGE_RULES)
+    return generate
 
 
 def _new(hits: Iterable[Hit], known: Iterable[Hit]) -> list[Hit]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from index.claims import Claim, claim_of, holds, share, weights
 from index.records import Document, Hit, Vectors
@@ -115,7 +116,6 @@ class Evidences:
         self._embed = embed
         self._hits = list(hits)
         self._items = [item for at, hit in enumerate(self._hits) for item in _sentences_of(hit, at)]
-        self._rows = {(item.document, item.start): row for row, item in enumerate(self._items)}
         self._vectors = embed([item.text for item in self._items])
         frequency = Counter(word for item in self._items for word in item.claim.words)
         self._names = frozenset[str]().union(*(item.claim.names for item in self._items))
@@ -153,20 +153,31 @@ class Evidences:
         )
         best = singles[order[0]]
         if best.score < SUPPORTED:
-            pairs = [
-                Support(self._score(claim, asked, pair, float(meaning)), pair)
-                for one, other in pairwise(range(len(self._items)))
-                for pair in [(self._items[one], self._items[other])]
-                if pair[0].document == pair[1].document and best.evidence[0] in pair
-                for meaning in [max(meanings[one], meanings[other])]
-            ]
-            pair = max(pairs, key=lambda pair: pair.score, default=best)
-            if pair.score >= max(SUPPORTED, best.score + _WORTH_A_SECOND):
+            pair = self._with_neighbour(claim, asked, order[0], meanings)
+            if pair and pair.score >= max(SUPPORTED, best.score + _WORTH_A_SECOND):
                 return [pair]
             return [best] if best.score >= PARTLY else []
         enough = max(SUPPORTED, best.score - _AS_GOOD)
-        others = [singles[at] for at in order[1:] if singles[at].score >= enough]
+        said = _held(claim, best.evidence[0])
+        others = [
+            singles[at]
+            for at in order[1:]
+            if singles[at].score >= enough and said <= _held(claim, self._items[at])
+        ]
         return [best, *_one_for_each_document(others, best.evidence[0].document)][:_MOST_CITATIONS]
+
+    def _with_neighbour(
+        self, claim: Claim, asked: Claim, row: int, meanings: NDArray[np.float32]
+    ) -> Support | None:
+        """What the sentence ``row`` supports together with the one before or after it."""
+        pairs = [
+            Support(self._score(claim, asked, pair, float(meanings[[one, other]].max())), pair)
+            for one, other in ((row - 1, row), (row, row + 1))
+            if one >= 0 and other < len(self._items)
+            for pair in [(self._items[one], self._items[other])]
+            if pair[0].document == pair[1].document
+        ]
+        return max(pairs, key=lambda pair: pair.score, default=None)
 
     def excerpts(self, question: str, *, characters: int) -> list[Excerpt]:
         """What to read for ``question``: the nearest sentences, in the order of the passages.
@@ -213,16 +224,6 @@ class Evidences:
         """Each of ``evidence`` once, as something to read."""
         return [Excerpt(self._hits[item.hit], item.text) for item in dict.fromkeys(evidence)]
 
-    def premise(self, question: str, evidence: Iterable[Evidence]) -> float:
-        """How much of what ``question`` speaks of stands in the cited passages: 0 to 1."""
-        asked = weights(claim_of(question).words, [item.claim.words for item in self._items])
-        return share(asked, frozenset[str]().union(*(item.context.words for item in evidence)))
-
-    def relevance(self, question: str, evidence: Iterable[Evidence]) -> float:
-        """How near the nearest of ``evidence``, which is of these, is to ``question``: a cosine."""
-        rows = [self._rows[item.document, item.start] for item in evidence]
-        return float((self._vectors[rows] @ self._embed([question])[0]).max()) if rows else 0.0
-
     def _score(
         self, claim: Claim, asked: Claim, items: tuple[Evidence, ...], meaning: float
     ) -> float:
@@ -235,7 +236,10 @@ class Evidences:
         numbers = frozenset[float]().union(*(item.claim.numbers for item in items))
         beside = frozenset[str]().union(*(item.context.words for item in items))
         rare = math.log(1 + len(self._items))
-        missing = claim.numbers - numbers - asked.numbers
+        known = frozenset[float]().union(*(item.context.numbers for item in items))
+        measures = frozenset[tuple[float, str]]().union(*(item.claim.measures for item in items))
+        missing = claim.numbers - numbers - (asked.numbers & known)
+        missing |= {value for value, _ in claim.measures - measures - asked.measures}
         missing_names = set()
         total = _NEWS * rare * len(claim.numbers)
         covered = total - _NEWS * rare * len(missing)
@@ -253,7 +257,24 @@ class Evidences:
         if missing or missing_names:
             is_partly = len(missing) + len(missing_names) < len(claim.numbers | claim.names)
             score = min(score, (SUPPORTED if is_partly else PARTLY) - 0.01)
+        if any(_contradict(claim, item.claim) for item in items):
+            score = min(score, PARTLY - 0.01)
         return score
+
+
+def _held(claim: Claim, item: Evidence) -> frozenset[str | float]:
+    """What of ``claim`` the sentence ``item`` says itself."""
+    words = {word for word in claim.words if holds(item.claim.words, word)}
+    return frozenset(words) | (claim.numbers & item.claim.numbers)
+
+
+def _contradict(one: Claim, other: Claim) -> bool:
+    """Whether one denies what the other says without a “not”: “is not new”, “is new”."""
+    return not (one.turns or other.turns) and any(
+        not said.denied and holds(said.words, word)
+        for denier, said in ((one, other), (other, one))
+        for word in denier.denied
+    )
 
 
 def _one_for_each_document(supports: list[Support], known: str) -> list[Support]:

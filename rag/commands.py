@@ -133,10 +133,7 @@ def evaluate(  # noqa: PLR0917  (click gives them by name)
         from index.build import build  # noqa: PLC0415
         from index.embed import CrossEncoderReranker  # noqa: PLC0415
         from index.search import Index  # noqa: PLC0415
-        from models.resolve import resolve_llm  # noqa: PLC0415
-        from rag.chat import Chat  # noqa: PLC0415
-        from rag.generate import LlamaCpp  # noqa: PLC0415
-        from rag.prompt import RULES  # noqa: PLC0415
+        from rag.chat import Chat, load_model  # noqa: PLC0415
 
     with progress_bar() as on_progress:
         if questions.is_dir():
@@ -147,9 +144,7 @@ def evaluate(  # noqa: PLR0917  (click gives them by name)
         search = WithoutGold(index) if without_gold else index
         chat = None
         if not retrieval:
-            generate = LlamaCpp(resolve_llm(model))
-            generate.read_ahead(RULES)
-            chat = Chat(search=search, generate=generate, strictness=strictness)
+            chat = Chat(search=search, generate=load_model(model), strictness=strictness)
         cases = ask_all(wanted, search, chat=chat, on_progress=on_progress)
     found = figures(cases)
     about = About(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from index.sentences import Span, sentence_spans
-from rag.answerable import Signs, fits, news
+from rag.answerable import Signs, covered, fits
 from rag.cite import Evidence, Evidences, Excerpt, Footnotes, is_refusal
 from rag.records import REFUSAL, Sentence
 
@@ -25,16 +25,11 @@ class Draft:
         evidences: Evidences,
         footnotes: Footnotes,
         *,
-        query: str = "",
         is_lenient: bool = False,
     ) -> None:
-        """Starts empty. ``query`` is the question with what it points back to, if it does.
-
-        A lenient draft keeps sentences that nothing supports, marked as what they are.
-        """
+        """Starts empty. A lenient draft keeps sentences that nothing supports, marked so."""
         self.text = ""
         self._question = question
-        self._meant = {question, query or question}
         self._evidences = evidences
         self._footnotes = footnotes
         self._is_lenient = is_lenient
@@ -57,24 +52,27 @@ class Draft:
             return []
         return self._evidences.quotes(self._evidence)
 
-    def finish(self, odds: float, strictness: float) -> tuple[str, tuple[Sentence, ...], Signs]:
+    def finish(
+        self, *, odds: float, confidence: float, strictness: float
+    ) -> tuple[str, tuple[Sentence, ...], Signs]:
         """The answer that stands: its text and sentences, or the refusal and none; its signs.
 
         The answer is the refusal when it begins by refusing, when no sentence is supported
         whole (but for a lenient draft), or when it is less likely than ``strictness`` to answer
-        the question. ``odds`` is the model's own sign: ``Generate.yes`` of the quotes alone.
+        the question. ``odds`` and ``confidence`` are the model's own signs: ``Generate.yes`` of
+        the quotes alone, and the mean log-probability of what it wrote.
         """
         spans = sentence_spans(self.text)
         sentences = [self._check(span) for span in spans]
         kept = [sentence for sentence in sentences if sentence.status != "unsupported"]
-        supports = [citation.support for s in kept for citation in s.citations]
         text = " ".join(sentence.text for sentence in kept)
         signs = Signs(
             odds=odds,
-            support=max(supports, default=0.0),
-            relevance=max(self._evidences.relevance(m, self._evidence) for m in self._meant),
-            premise=self._evidences.premise(self._question, self._evidence),
-            news=news(self._question, text),
+            confidence=confidence,
+            covered=min(
+                (covered(s.text, [citation.quote for citation in s.citations]) for s in kept),
+                default=0.0,
+            ),
             fits=fits(self._question, text) if kept else 0.0,
         )
         is_supported = any(sentence.status == "supported" for sentence in kept)

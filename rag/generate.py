@@ -5,12 +5,14 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import llama_cpp
+import numpy as np
 from llama_cpp import Llama
 
 from index.store import file_sha256
@@ -22,6 +24,14 @@ CONTEXT_TOKENS = 6144
 """What the model can hold: rules, passages and turns. 28 kB each for the default model."""
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A bit of an answer as it is written."""
+
+    text: str
+    logprobs: tuple[float, ...]  # of its tokens: 0 where the model was sure, less where not
+
+
 class Generate(Protocol):
     """What writes an answer. The real one is ``LlamaCpp``; tests give their own."""
 
@@ -29,8 +39,8 @@ class Generate(Protocol):
     def name(self) -> str:
         """The model's name, for the record."""
 
-    def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[str, None, None]:
-        """The answer's text, piece by piece; closing the iterator stops the model."""
+    def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[Piece, None, None]:
+        """The answer, piece by piece; closing the iterator stops the model."""
 
     def yes(self, messages: list[Message]) -> float:
         """How much likelier a yes than a no is as the answer's first word: the log of the ratio."""
@@ -63,54 +73,70 @@ class LlamaCpp:
         assert isinstance(token, int)
         return token
 
-    def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[str, None, None]:
-        """The answer's text, piece by piece. The likeliest token each time: no chance in it.
+    def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[Piece, None, None]:
+        """The answer, piece by piece. The likeliest token each time: no chance in it.
 
         What the messages share with the last call's is not read again.
         """
+        logprobs: list[float] = []
+
+        def look(_: Any, scores: Any) -> Any:
+            logprobs.append(-float(np.log(np.exp(scores - scores.max()).sum())))
+            return scores
+
         with self._turn:
             chunks = self._llama.create_chat_completion(
-                messages=messages, temperature=0.0, max_tokens=max_tokens, stream=True
+                messages=messages,
+                temperature=0.0,
+                max_tokens=max_tokens,
+                stream=True,
+                logits_processor=[look],
             )
             for chunk in chunks:
                 text = chunk["choices"][0]["delta"].get("content")
                 if text:
-                    yield text
+                    yield Piece(text, tuple(logprobs))
+                    logprobs.clear()
 
-    def read_ahead(self, messages: list[Message]) -> None:
-        """Reads what every conversation begins with, so that no question waits for it.
+    def read_ahead(self, *beginnings: list[Message]) -> None:
+        """Reads what conversations begin with, so that no question waits for it.
 
-        What was read is kept in the user's cache folder, and the next time taken from there,
-        if it is as it was written. Without room for it, it is read each time.
+        What was read is kept: in memory, and in the user's cache folder, from where it is
+        taken the next time, if it is as it was written. Without room there, it is read anew.
         """
         with self._turn:
-            if self._take(messages):
-                return
-            self._llama.create_chat_completion(messages=messages, temperature=0.0, max_tokens=1)
-            with suppress(OSError):
-                self._keep(messages)
+            names = [self._state_name(messages) for messages in beginnings]
+            for messages, name in zip(beginnings, names, strict=True):
+                if not self._take(name):
+                    self._llama.create_chat_completion(
+                        messages=messages, temperature=0.0, max_tokens=1
+                    )
+                    with suppress(OSError):
+                        self._keep(name)
+                self._llama.remember()
+            for old in states_folder().glob(f"{self.name}-*.state"):
+                if not old.name.startswith(tuple(names)):
+                    old.unlink(missing_ok=True)
 
     @property
     def tokens_read(self) -> int:
         """How many tokens the model keeps, which need not be read again."""
         return int(self._llama.n_tokens)
 
-    def _take(self, messages: list[Message]) -> bool:
-        for path in states_folder().glob(f"{self._state_name(messages)}-*.state"):
+    def _take(self, name: str) -> bool:
+        for path in states_folder().glob(f"{name}-*.state"):
             with suppress(OSError):
                 if path.stem.endswith(file_sha256(path)):
                     return self._llama.take_state(path)
+                path.unlink()
         return False
 
-    def _keep(self, messages: list[Message]) -> None:
+    def _keep(self, name: str) -> None:
         folder = states_folder()
         folder.mkdir(parents=True, exist_ok=True)
-        name = self._state_name(messages)
         whole = folder / f"{name}-{os.getpid()}.part"
         try:
             self._llama.keep_state(whole)
-            for old in folder.glob(f"{self.name}-*.state"):
-                old.unlink()
             whole.replace(folder / f"{name}-{file_sha256(whole)}.state")
         finally:
             whole.unlink(missing_ok=True)
@@ -146,6 +172,13 @@ class _Llama(Llama):  # type: ignore[misc]
     is a tenth slower. Reading is most of the wait.
     """
 
+    n_tokens: int  # that have been read
+
+    def __init__(self, **settings: Any) -> None:
+        """Takes the library's settings."""
+        self._remembered: list[tuple[np.ndarray, ctypes.Array[ctypes.c_uint8]]] = []
+        super().__init__(**settings)
+
     @property
     def model_params(self) -> Any:
         """The C structure with which the weights are loaded."""
@@ -155,6 +188,26 @@ class _Llama(Llama):  # type: ignore[misc]
     def model_params(self, params: Any) -> None:
         params.use_extra_bufts = False
         self._model_params = params
+
+    def remember(self) -> None:
+        """Keeps in memory what has been read, for every later prompt that begins with it."""
+        size = llama_cpp.llama_state_seq_get_size(self.ctx, 0)
+        state = (ctypes.c_uint8 * size)()
+        llama_cpp.llama_state_seq_get_data(self.ctx, state, size, 0)
+        self._remembered.append((self.input_ids[: self.n_tokens].copy(), state))
+
+    def generate(self, tokens: Sequence[int], *arguments: Any, **settings: Any) -> Any:
+        """As the library's, but goes on from whatever remembered beginning is the longest."""
+        shared = _shared(self.input_ids[: self.n_tokens], tokens)
+        for beginning, state in self._remembered:
+            if (more := _shared(beginning, tokens)) > shared and llama_cpp.llama_state_seq_set_data(
+                self.ctx, state, len(state), 0
+            ):
+                shared = more
+                self.n_tokens = len(beginning)
+                self.input_ids[: self.n_tokens] = beginning
+                self._requires_eval = True  # the scores are those of another prompt
+        return super().generate(tokens, *arguments, **settings)
 
     def keep_state(self, path: Path) -> None:
         """Writes what has been read to ``path``. Raises OSError if it cannot."""
@@ -174,4 +227,12 @@ class _Llama(Llama):  # type: ignore[misc]
             return False
         self.n_tokens = count.value
         self.input_ids[: self.n_tokens] = tokens[: self.n_tokens]
+        self._requires_eval = True
         return True
+
+
+def _shared(one: np.ndarray, other: Sequence[int]) -> int:
+    """How many tokens both begin with."""
+    length = min(len(one), len(other))
+    differs = np.flatnonzero(one[:length] != np.asarray(other[:length]))
+    return int(differs[0]) if len(differs) else length

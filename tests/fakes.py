@@ -8,6 +8,7 @@ import numpy as np
 
 from index.records import Document, Hit, Passage, Vectors
 from index.split import split
+from rag.generate import Piece
 from rag.prompt import Message
 from rag.records import REFUSAL
 
@@ -80,13 +81,13 @@ class ScriptedModel:
         self.judged: list[list[Message]] = []
         self.pieces_written = 0
 
-    def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[str, None, None]:
+    def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[Piece, None, None]:
         self.asked.append(messages)
         for piece in re.findall(r"\S+\s*", self._texts.pop(0) if self._texts else REFUSAL)[
             :max_tokens
         ]:
             self.pieces_written += 1
-            yield piece
+            yield Piece(piece, (-0.1,))
 
     def yes(self, messages: list[Message]) -> float:
         self.judged.append(messages)

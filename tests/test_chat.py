@@ -75,7 +75,7 @@ def test_the_model_is_asked_whether_the_quotes_alone_answer() -> None:
     conversation, _, model = chat("The planes carried 35 tons of cargo.")
     conversation.ask("How much cargo did the planes carry?")
     (judged,), (asked,) = model.judged, model.asked
-    assert "Two military planes landed" in asked[-3]["content"]
+    assert "Two military planes landed" in asked[-1]["content"]
     assert judged[-1]["content"] == (
         "Passages:\n\nFrom “Planes land”:\nThe planes carried 35 tons of cargo.\n\n"
         "Question: How much cargo did the planes carry?\nAnswerable?"
@@ -132,7 +132,7 @@ def test_a_follow_up_is_searched_with_what_it_points_back_to() -> None:
     assert search.queries[1].startswith("How many planes landed?")
     assert search.queries[1].endswith("And what did they carry?")
     assert answer.citations[0].quote == "The planes carried 35 tons of cargo."
-    second = model.asked[1][-3]["content"]
+    second = model.asked[1][-1]["content"]
     assert second.count("From “Planes land”") == 1
     assert "Before that: How many planes landed? Two military planes" in second
 
@@ -182,7 +182,7 @@ def test_a_long_conversation_reads_no_more_than_a_short_one() -> None:
     for number in range(12):
         answer = conversation.ask(f"And what is that topic{number} about, thing{number}?")
         assert not answer.is_refusal
-        assert len(model.asked[-1][-3]["content"]) < 2000
+        assert len(model.asked[-1][-1]["content"]) < 2000
 
 
 @pytest.mark.parametrize("question", ["", "   ", "\n\t"])

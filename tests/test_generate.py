@@ -25,14 +25,25 @@ def model() -> LlamaCpp:
 
 
 def written(model: LlamaCpp, messages: list[Message]) -> str:
-    return "".join(model(messages, max_tokens=24))
+    return "".join(piece.text for piece in model(messages, max_tokens=24))
 
 
 def test_text_comes_in_pieces_and_is_the_same_each_time(model: LlamaCpp) -> None:
     pieces = list(model(SKY, max_tokens=24))
     assert 4 < len(pieces) <= 24
     written(model, SEA)
-    assert written(model, SKY) == "".join(pieces)
+    assert written(model, SKY) == "".join(piece.text for piece in pieces)
+
+
+def test_each_token_says_how_sure_it_is(model: LlamaCpp) -> None:
+    def mean(asked: str) -> float:
+        pieces = model([{"role": "user", "content": asked}], max_tokens=12)
+        logprobs = [logprob for piece in pieces for logprob in piece.logprobs]
+        assert len(logprobs) >= 8
+        assert max(logprobs) <= 0
+        return sum(logprobs) / len(logprobs)
+
+    assert mean("Count: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,") > mean("Write about anything.")
 
 
 def test_a_closed_answer_frees_the_model(model: LlamaCpp) -> None:
@@ -95,6 +106,24 @@ def test_what_was_read_ahead_is_taken_from_the_disk_the_next_time(home: Path) ->
     assert second.tokens_read == first.tokens_read > 100
     assert list((home / "states").iterdir()) == [kept]
     assert written(second, [*RULES, *SKY]) == written(first, [*RULES, *SKY])
+
+
+def test_every_beginning_is_read_only_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    others: list[Message] = [{"role": "system", "content": "You are a pirate at sea. " * 12}]
+    model, fresh = small_model(), small_model()
+    model.read_ahead(RULES, others)
+    assert len(list((home / "states").iterdir())) == 2
+    read: list[int] = []
+    evaluate = model._llama.eval
+
+    def count(tokens: list[int]) -> None:
+        read.append(len(tokens))
+        evaluate(tokens)
+
+    monkeypatch.setattr(model._llama, "eval", count)
+    for beginning in (RULES, others, RULES):
+        assert written(model, [*beginning, *SKY]) == written(fresh, [*beginning, *SKY])
+    assert max(read) < 30  # tokens of SKY; a beginning has more than 70
 
 
 def test_a_damaged_or_older_state_is_read_anew(home: Path) -> None:
