@@ -168,6 +168,7 @@ def test_a_file_that_cannot_be_read_is_tried_once(folder: Path) -> None:
     assert current_generation("default") == generation  # nothing was written for it
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("tesseract"), reason="there is no program tesseract")
 def test_a_scan_is_tried_again_once_tesseract_is_there(
     folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -291,6 +292,7 @@ def test_a_damaged_pointer_names_the_command_that_mends_it(folder: Path, home: P
     assert found("planes").passage.document == "planes.txt"
 
 
+@pytest.mark.slow
 def test_old_generations_are_removed_and_readers_keep_theirs(folder: Path, home: Path) -> None:
     build(folder, embedder=WordEmbedder())
     reader = Index.open(embedder=WordEmbedder())
@@ -302,6 +304,7 @@ def test_old_generations_are_removed_and_readers_keep_theirs(folder: Path, home:
     assert generations == ["000004", "000005"]
 
 
+@pytest.mark.slow
 def test_an_open_index_moves_on_when_it_is_asked_to(folder: Path) -> None:
     build(folder, embedder=WordEmbedder())
     first = Index.open(embedder=WordEmbedder())
@@ -315,6 +318,7 @@ def test_an_open_index_moves_on_when_it_is_asked_to(folder: Path) -> None:
     assert first.search("cargo", limit=1)[0].passage.text == TEXTS["cargo.txt"]
 
 
+@pytest.mark.slow
 def test_an_open_index_keeps_none_between_itself_and_the_newest(folder: Path) -> None:
     build(folder, embedder=WordEmbedder())
     first = Index.open(embedder=WordEmbedder())

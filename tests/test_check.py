@@ -117,6 +117,7 @@ def test_a_file_that_cannot_be_opened_does_not_stop_the_check(
     assert told[-1] == Progress("Checking citations", 3, 3, "citations")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("tesseract"), reason="there is no program tesseract")
 def test_a_citation_of_a_scan_stands(folder: Path, tmp_path: Path) -> None:
     write_scan(folder / "scan.png", "Seven bells rang")

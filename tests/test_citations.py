@@ -30,6 +30,7 @@ def test_there_is_a_sample_of_every_format(samples: dict[str, Path]) -> None:
     assert suffixes >= {".txt", ".md", ".html", ".pdf"} | office | mail
 
 
+@pytest.mark.slow
 def test_a_quote_is_the_documents_text_at_its_place(samples: dict[str, Path]) -> None:
     """Each long sentence of each sample, answered by heart, cites that very sentence."""
     folder = next(iter(samples.values())).parent
@@ -71,6 +72,7 @@ words = st.sampled_from(
 sentences = st.lists(words, min_size=3, max_size=12).map(lambda w: "The " + " ".join(w) + ".")
 
 
+@pytest.mark.slow
 @given(st.lists(sentences, min_size=1, max_size=8), st.sampled_from([" ", "\n", "\n\n", "\r\n\t"]))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_any_answer_over_any_text_quotes_exactly(parts: list[str], gap: str) -> None:

@@ -15,6 +15,8 @@ from index.build import build
 from models.catalog import default
 from tests.fakes import WordEmbedder
 
+pytestmark = pytest.mark.slow  # each starts a program
+
 
 def footnote(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

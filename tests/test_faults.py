@@ -24,7 +24,10 @@ from tests.fakes import WordEmbedder
 
 REPOSITORY = Path(__file__).parents[1]
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and forks of POSIX")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name != "posix", reason="signals and forks of POSIX"),
+]
 
 
 def write_reports(folder: Path, *, version: int, count: int = 60) -> None:
@@ -122,7 +125,6 @@ for limit in map(int, sys.argv[2:]):
 """
 
 
-@pytest.mark.slow
 def test_a_disk_that_fills_at_any_moment_leaves_the_old_index(tmp_path: Path, home: Path) -> None:
     """A limit on the size of files stands for the full disk: the same calls fail."""
     folder = tmp_path / "reports"
@@ -219,7 +221,6 @@ def test_all_is_on_the_disk_before_the_pointer_is_replaced(tmp_path: Path, home:
     assert ("fsync", index) in seen[switch:]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["flip", "truncate"])
 def test_a_damaged_file_is_never_a_wrong_answer(damage: str, tmp_path: Path, home: Path) -> None:
     folder = tmp_path / "reports"

@@ -285,6 +285,7 @@ needs_tesseract = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @needs_tesseract
 def test_a_scan_is_read_by_request(tmp_path: Path) -> None:
     data = pdf_of(picture(PRINTED), "", author="Ann Bell")
@@ -298,6 +299,7 @@ def test_a_scan_is_read_by_request(tmp_path: Path) -> None:
     assert sections == [("page", "1", end), ("page", "2", end)]
 
 
+@pytest.mark.slow
 @needs_tesseract
 def test_an_image_is_read_by_request(tmp_path: Path) -> None:
     (tmp_path / "a.PNG").write_bytes(encoded(picture(PRINTED), "PNG"))

