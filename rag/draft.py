@@ -16,6 +16,22 @@ _MARKUP = re.compile(r"\*\*|__|`|^\s*(?:[-*•#]+|\d{1,2}[.)])\s+|\s*\[\d+(?:,\s
 """Marks of emphasis, lists and citations, which the rules do not ask the model for."""
 
 
+_SOURCE = re.compile(
+    r"^(?:according to|based on|as stated in|in) the (?:given |provided )?"
+    r"(?:passages?|texts?|documents?)(?: provided| given)?, ",
+    re.IGNORECASE,
+)
+"""What says only that the answer is from what was read; its footnote says from where."""
+
+_SPACED = re.compile(r"\bU\. S\.")
+
+
+def _plain(text: str) -> str:
+    """A sentence as it was written, without marks and without “According to the passage”."""
+    said = _SOURCE.sub("", _MARKUP.sub("", text).strip())
+    return _SPACED.sub("U.S.", said[:1].upper() + said[1:])
+
+
 class Draft:
     """An answer being written, over the evidence it is held against."""
 
@@ -93,7 +109,7 @@ class Draft:
 
     def _check(self, span: Span) -> Sentence:
         if span not in self._checked:
-            text = _MARKUP.sub("", self.text[span.start : span.end]).strip()
+            text = _plain(self.text[span.start : span.end])
             supports = (
                 [] if is_refusal(text) else self._evidences.support(text, question=self._question)
             )

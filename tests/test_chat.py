@@ -115,6 +115,20 @@ def test_a_lenient_chat_marks_what_nothing_supports() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("According to the passage, the planes carried 35 tons of cargo.",
+         "The planes carried 35 tons of cargo."),
+        ("- **The planes** carried 35 tons of cargo [1].", "The planes carried 35 tons of cargo."),
+        ("In the planes were 35 tons of cargo.", "In the planes were 35 tons of cargo."),
+    ],
+)  # fmt: skip
+def test_an_answer_is_plain_and_says_nothing_of_passages(written: str, said: str) -> None:
+    conversation, _, _ = chat(written)
+    assert conversation.ask("How much cargo did the planes carry?").text == said
+
+
 def test_nothing_relevant_found_asks_no_model() -> None:
     conversation, _, model = chat()
     answer = conversation.ask("Zebras giraffes?")
