@@ -17,8 +17,8 @@ import pytest
 from index.build import SHIPPED_CORPUS, build
 from index.load import load_document
 from index.search import Index
-from models.resolve import resolve_llm
 from rag import Answer, Chat
+from rag.chat import load_model
 from rag.generate import LlamaCpp
 from tests.conftest import WEIGHTS
 
@@ -64,7 +64,7 @@ def _matches(pattern: str, text: str) -> bool:
 def model() -> LlamaCpp:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FOOTNOTE_HOME", str(WEIGHTS.parent))
-        return LlamaCpp(resolve_llm())
+        return load_model()
 
 
 @pytest.fixture(scope="module", params=[SHIPPED_CORPUS, SOURCES], ids=["corpus", "sources"])
