@@ -1,5 +1,6 @@
 """What every test gets: a home of its own, and none of the user's settings of the hub."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ from models.paths import weights_folder
 
 WEIGHTS = weights_folder()
 """Where the user's models are, read before the tests move the home."""
+
+# A shell's background job ignores Ctrl-C, and so would the programs that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
