@@ -36,14 +36,17 @@ def test_text_comes_in_pieces_and_is_the_same_each_time(model: LlamaCpp) -> None
 
 
 def test_each_token_says_how_sure_it_is(model: LlamaCpp) -> None:
-    def mean(asked: str) -> float:
-        pieces = model([{"role": "user", "content": asked}], max_tokens=12)
-        logprobs = [logprob for piece in pieces for logprob in piece.logprobs]
+    def mean(asked: list[Message]) -> float:
+        logprobs = [logprob for piece in model(asked, max_tokens=12) for logprob in piece.logprobs]
         assert len(logprobs) >= 8
         assert max(logprobs) <= 0
         return sum(logprobs) / len(logprobs)
 
-    assert mean("Count: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,") > mean("Write about anything.")
+    count: list[Message] = [
+        {"role": "user", "content": "Count to twelve."},
+        {"role": "assistant", "content": "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12."},
+    ]
+    assert mean([*count, *count, *count, count[0]]) > mean(SKY) / 2
 
 
 def test_a_closed_answer_frees_the_model(model: LlamaCpp) -> None:
