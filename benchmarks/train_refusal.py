@@ -10,6 +10,7 @@ weights were not fitted to.
 """
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -22,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from rag import answerable
 
-SIGNS = ("odds", "confidence", "covered", "fits")
+SIGNS = tuple(field.name for field in fields(answerable.Signs))
 
 _TRUST = 0.1
 """How much the weights may follow the questions (scikit-learn's C): few are little proof."""

@@ -43,13 +43,15 @@ _UNITS = {
     word: unit
     for unit, words in {
         "time": "second minute hour day week month year decade century",
-        "money": "dollar euro pound ruble rouble bolivar yen yuan cent usd eur",
+        "money": "dollar euro ruble rouble bolivar yen yuan cent usd eur",
         "weight": "ton tonne kilogram kilo kg gram pound",
         "length": "kilometer kilometre km metre meter mile foot feet inch",
         "share": "percent percentage",
     }.items()
     for word in words.split()
 }
+"""What a unit measures; a pound is a weight, also where it is money: both sides say pound."""
+
 _BEFORE_UNITS = frozenset("us american metric square more full whole consecutive".split())
 """What may stand between a number and its unit: “17 billion U.S. dollars”."""
 

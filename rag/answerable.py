@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from index.claims import claim_of, holds, stem
+from index.claims import claim_of, holds, stem, words_of
 
 STRICTNESS = 0.55
 """The default: an answer is given when it is this likely. A wrong one costs more than none."""
@@ -64,8 +64,8 @@ _TIME = frozenset(
 
 def covered(sentence: str, quotes: Iterable[str]) -> float:
     """How many of the telling words of ``sentence`` stand in ``quotes``: 0 to 1."""
-    words = claim_of(sentence).words
-    held = frozenset[str]().union(*(claim_of(quote).words for quote in quotes))
+    words = words_of(sentence)
+    held = frozenset[str]().union(*map(words_of, quotes))
     return sum(holds(held, word) for word in words) / len(words) if words else 1.0
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from index.claims import claim_of
-from index.records import Hit
+from index.records import Document, Hit
 from index.split import split
 from rag.cite import Evidences, Footnotes, is_refusal
 from rag.records import REFUSAL, Sentence
@@ -21,8 +21,10 @@ LETTER = document(
 )
 
 
-def check(text: str, *, question: str = "") -> Sentence:
-    documents = {d.id: d for d in (NEWS, LETTER)}
+def check(
+    text: str, *, question: str = "", among: tuple[Document, ...] = (NEWS, LETTER)
+) -> Sentence:
+    documents = {d.id: d for d in among}
     hits = [Hit(passage, 0.03, 0.5) for d in documents.values() for passage in split(d)]
     supports = Evidences(hits, WordEmbedder().embed).support(text, question=question)
     return Footnotes(documents.get).check(text, supports, start=0)
@@ -66,13 +68,10 @@ def test_what_stands_before_a_name_is_no_name_of_its_own() -> None:
 def test_a_first_name_may_stand_beside_the_quote() -> None:
     """But not a surname, and not a first name that the passage does not have."""
     text = "Jorge Arreaza landed in Caracas on Monday. Arreaza bought nine old ships from Peru."
-    hits = [Hit(passage, 0.03, 0.5) for passage in split(document(text))]
 
     def statuses(name: str) -> str:
-        evidences = Evidences(hits, WordEmbedder().embed)
         said = f"In fact {name} bought nine old ships from Peru."
-        supports = evidences.support(said, question="Who bought the ships?")
-        return Footnotes(lambda _: document(text)).check(said, supports, start=0).status
+        return check(said, question="Who bought the ships?", among=(document(text),)).status
 
     assert statuses("Jorge Arreaza") == "supported"
     assert statuses("Pedro Arreaza") != "supported"
@@ -165,14 +164,11 @@ def test_a_number_of_the_question_that_no_passage_has_is_not_supported() -> None
 
 
 def test_a_further_document_is_cited_only_if_it_says_all_of_it() -> None:
-    documents = {
-        id_: document(f"The {which} planes of the army carried 35 tons of cargo.", id_=id_)
+    documents = tuple(
+        document(f"The {which} planes of the army carried 35 tons of cargo.", id_=id_)
         for id_, which in [("old.txt", "old"), ("also.txt", "few old"), ("new.txt", "new")]
-    }
-    hits = [Hit(passage, 0.03, 0.5) for d in documents.values() for passage in split(d)]
-    said = "The old planes carried 35 tons of cargo."
-    supports = Evidences(hits, WordEmbedder().embed).support(said, question="")
-    citations = Footnotes(documents.get).check(said, supports, start=0).citations
+    )
+    citations = check("The old planes carried 35 tons of cargo.", among=documents).citations
     assert {c.document for c in citations} == {"old.txt", "also.txt"}
 
 
@@ -196,9 +192,7 @@ def test_what_a_document_denies_is_not_said(said: str, status: str) -> None:
         "attack. The ships carry cargo. The mayor refused to rule out a strike. "
         "The mayor threatened his guests, but did not threaten us."
     )
-    hits = [Hit(passage, 0.03, 0.5) for passage in split(document(text))]
-    supports = Evidences(hits, WordEmbedder().embed).support(said, question="")
-    assert Footnotes(lambda _: document(text)).check(said, supports, start=0).status == status
+    assert check(said, among=(document(text),)).status == status
 
 
 @pytest.mark.parametrize(
@@ -212,10 +206,7 @@ def test_what_a_document_denies_is_not_said(said: str, status: str) -> None:
 )
 def test_a_number_is_that_of_its_unit(said: str, is_said: bool) -> None:
     text = "The firm has 17 billion U.S. dollars in its 100 accounts."
-    hits = [Hit(passage, 0.03, 0.5) for passage in split(document(text))]
-    supports = Evidences(hits, WordEmbedder().embed).support(said, question="")
-    status = Footnotes(lambda _: document(text)).check(said, supports, start=0).status
-    assert (status == "supported") == is_said
+    assert (check(said, among=(document(text),)).status == "supported") == is_said
 
 
 def test_two_sentences_together_can_support_one() -> None:
