@@ -58,6 +58,9 @@ _BEFORE_UNITS = frozenset("us american metric square more full whole consecutive
 _CURRENCY = {"$": "dollars", "€": "euros", "£": "pounds"}
 _PRICE = re.compile(r"([$€£])\s?(\d[\d.,]*\d|\d)(\s?(?:bn|m|k|million|billion|trillion)\b)?")
 
+_PARTICLE = re.compile(r"^\W*(?:yes|no)\b[,.;:!]\s", re.IGNORECASE)
+"""What begins a reply; its “no” denies nothing of what follows."""
+
 _LONG_NAME = re.compile(r"\b(?:(United) (States|Kingdom|Nations)|(European) (Union))\b")
 
 _SAME_NAME = {
@@ -164,8 +167,11 @@ def share(weighted: dict[str, float], words: frozenset[str]) -> float:
 
 
 def _plain(text: str) -> str:
-    """So that ways of writing meet: no accents, US for United States and U.S., 5 dollars for $5."""
-    decomposed = unicodedata.normalize("NFKD", text)
+    """So that ways of writing meet: no accents, US for United States and U.S., 5 dollars for $5.
+
+    The “no” that begins a reply is gone.
+    """
+    decomposed = unicodedata.normalize("NFKD", _PARTICLE.sub("", text))
     letters = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     priced = _PRICE.sub(_spelled_price, letters).replace("%", " percent")
     short = _LONG_NAME.sub(_initials, priced)

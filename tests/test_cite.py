@@ -184,6 +184,8 @@ def test_a_further_document_is_cited_only_if_it_says_all_of_it() -> None:
         ("The ships did not carry cargo.", "unsupported"),
         ("The ships carry not only cargo.", "supported"),
         ("The mayor threatened his guests.", "supported"),
+        ("No, the mayor threatened his guests.", "supported"),
+        ("No. The general ruled out an attack.", "unsupported"),
     ],
 )
 def test_what_a_document_denies_is_not_said(said: str, status: str) -> None:
