@@ -83,7 +83,7 @@ _REFUSALS = frozenset("decline declined declines fail failed fails refuse refuse
 """Verbs that deny what follows them: “refused to rule out”."""
 
 _CONTRACTION = re.compile(r"n['’]t$")
-_TURNS = frozenset("although but except however instead rather unlike whereas while".split())
+_TURNS = frozenset("but except however instead rather unlike".split())
 _NEGATION_REACH = 4
 """Words after a negation among which the one is that it denies."""
 
@@ -102,6 +102,7 @@ class Claim:
     numbers: frozenset[float]  # 17 billion is 17e9; “a hundred” is 100
     measures: frozenset[tuple[float, str]]  # those of them with a unit: (100, "time")
     denied: frozenset[str]  # stems of the words that a “not” stands before
+    stated: frozenset[str]  # stems of those that stand without one, here or elsewhere
     turns: bool  # “but”, “unlike”: what is said of one part may not be said of the other
 
 
@@ -116,6 +117,7 @@ def claim_of(text: str) -> Claim:
     capitalised = [(at, stem(token)) for at, token in telling if token[0].isupper()]
     places = {at for at, _ in capitalised}
     numbers = _numbers(tokens)
+    denied = set(_denied(tokens))
     return Claim(
         words=frozenset(stem(token) for _, token in telling),
         given=frozenset(
@@ -127,7 +129,8 @@ def claim_of(text: str) -> Claim:
         measures=frozenset(
             (value, unit) for value, end in numbers for unit in [_unit(tokens[end:])] if unit
         ),
-        denied=frozenset(_denied(tokens)),
+        denied=frozenset(stem(tokens[at]) for at in denied),
+        stated=frozenset(stem(token) for at, token in telling if at not in denied),
         turns=any(token.lower() in _TURNS for token in tokens),
     )
 
@@ -198,15 +201,15 @@ def _is_negation(word: str) -> bool:
     return word in _NEGATIONS or bool(_CONTRACTION.search(word))
 
 
-def _denied(tokens: list[str]) -> Iterator[str]:
-    """The first telling word after each negation, adverbs left out: “not currently *new*”."""
+def _denied(tokens: list[str]) -> Iterator[int]:
+    """Where the first telling word after each negation is: “not currently *new*”; no adverbs."""
     words = [token.lower() for token in tokens]
     for at, word in enumerate(words):
         after = words[at + 1 : at + 2]
         is_refused = word in _REFUSALS and after == ["to"]
         if is_refused or (_is_negation(word) and after not in (["only"], ["just"], ["longer"])):
-            near = tokens[at + 1 : at + 1 + _NEGATION_REACH]
-            yield from [stem(t) for t in near if _is_telling(t) and not t.endswith("ly")][:1]
+            near = range(at + 1, min(at + 1 + _NEGATION_REACH, len(tokens)))
+            yield from [i for i in near if _is_telling(tokens[i]) and words[i][-2:] != "ly"][:1]
 
 
 def _numbers(tokens: list[str]) -> list[tuple[float, int]]:

@@ -273,7 +273,7 @@ def _contradict(one: Claim, other: Claim) -> bool:
     return not (one.turns or other.turns) and any(
         not said.denied and holds(said.words, word)
         for denier, said in ((one, other), (other, one))
-        for word in denier.denied
+        for word in denier.denied - denier.stated
     )
 
 
@@ -307,6 +307,7 @@ def _sentences_of(hit: Hit, at: int) -> list[Evidence]:
         if (text := passage.text[span.start : span.end])
         and not is_boilerplate(text)
         and not text.endswith("?")
+        and not text.startswith("##")  # a heading names what is told, and tells nothing
     ]
 
 
@@ -321,9 +322,9 @@ class Footnotes:
     def check(self, text: str, supports: list[Support], *, start: int) -> Sentence:
         """The sentence ``text``, at ``start`` in the answer, with its citations."""
         citations = tuple(
-            self._citation(evidence, support.score)
+            self._citation(stretch, support.score)
             for support in supports
-            for evidence in support.evidence
+            for stretch in self._stretches(support.evidence)
         )
         best = supports[0].score if supports else 0.0
         status: Status = (
@@ -331,13 +332,24 @@ class Footnotes:
         )
         return Sentence(text, start, start + len(text), status, citations)
 
-    def _citation(self, evidence: Evidence, support: float) -> Citation:
-        document = self._document(evidence.document)
+    def _stretches(self, evidence: tuple[Evidence, ...]) -> list[tuple[Evidence, ...]]:
+        """Sentences that only together are evidence, and stand together, are one quote."""
+        first, last = evidence[0], evidence[-1]
+        document = self._document(first.document)
         assert document is not None
-        place = (evidence.document, evidence.start, evidence.end)
+        if document.text[first.end : last.start].isspace():
+            return [evidence]
+        return [(item,) for item in evidence]
+
+    def _citation(self, stretch: tuple[Evidence, ...], support: float) -> Citation:
+        first, last = stretch[0], stretch[-1]
+        document = self._document(first.document)
+        assert document is not None
+        place = (first.document, first.start, last.end)
         number = self._numbers.setdefault(place, len(self._numbers) + 1)
-        citation = cite(document, evidence.start, evidence.end, number=number, support=support)
-        assert citation.quote == evidence.text
+        citation = cite(document, first.start, last.end, number=number, support=support)
+        assert citation.quote.startswith(first.text)
+        assert citation.quote.endswith(last.text)
         return citation
 
 

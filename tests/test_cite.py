@@ -184,6 +184,8 @@ def test_a_further_document_is_cited_only_if_it_says_all_of_it() -> None:
         ("The ships did not carry cargo.", "unsupported"),
         ("The ships carry not only cargo.", "supported"),
         ("The mayor threatened his guests.", "supported"),
+        ("The envoy has ruled out a war.", "unsupported"),
+        ("The envoy has not ruled out a war.", "supported"),
         ("No, the mayor threatened his guests.", "supported"),
         ("No. The general ruled out an attack.", "unsupported"),
     ],
@@ -192,7 +194,8 @@ def test_what_a_document_denies_is_not_said(said: str, status: str) -> None:
     text = (
         "The alliance of the two capitals isn’t really new. The general has not ruled out an "
         "attack. The ships carry cargo. The mayor refused to rule out a strike. "
-        "The mayor threatened his guests, but did not threaten us."
+        "The mayor threatened his guests, but did not threaten us. "
+        "The envoy refused to rule out a war while backing the rival."
     )
     assert check(said, among=(document(text),)).status == status
 
@@ -214,7 +217,19 @@ def test_a_number_is_that_of_its_unit(said: str, is_said: bool) -> None:
 def test_two_sentences_together_can_support_one() -> None:
     sentence = check("Two planes landed outside the capital on Saturday with 35 tons of cargo.")
     assert sentence.status == "supported"
-    assert [c.quote[:10] for c in sentence.citations] == ["Two planes", "They carri"]
+    (citation,) = sentence.citations
+    assert (citation.quote[:10], citation.quote[-14:]) == ("Two planes", "tons of cargo.")
+
+
+def test_two_sentences_that_something_parts_are_two_quotes() -> None:
+    text = (
+        "Two planes landed outside the capital on Saturday.\n\nShare\n\nThey had 35 tons of cargo."
+    )
+    sentence = check(
+        "Two planes landed outside the capital on Saturday with 35 tons of cargo.",
+        among=(document(text),),
+    )
+    assert [c.quote[:10] for c in sentence.citations] == ["Two planes", "They had 3"]
 
 
 def test_a_fragment_is_read_with_its_question() -> None:
@@ -276,3 +291,8 @@ def test_a_statement_is_no_refusal(text: str) -> None:
 def test_a_name_of_the_question_that_no_passage_has_is_not_supported() -> None:
     asked = "How many planes has China sent?"
     assert check("China has sent two planes with cargo.", question=asked).status != "supported"
+
+
+def test_a_heading_inside_a_document_is_no_evidence() -> None:
+    text = "# The visit\n\nTwo planes landed.\n\n## What the envoy reported\n\nIt rained."
+    assert not check("The envoy reported.", among=(document(text),)).citations
