@@ -10,8 +10,8 @@ weights were not fitted to.
 """
 
 import json
-from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -23,7 +23,8 @@ from sklearn.preprocessing import StandardScaler
 
 from rag import answerable
 
-SIGNS = tuple(field.name for field in fields(answerable.Signs))
+SIGNS = ("odds", "confidence", "covered")
+"""What is weighed; what has nothing of the kind asked for is refused without weighing."""
 
 _TRUST = 0.1
 """How much the weights may follow the questions (scikit-learn's C): few are little proof."""
@@ -35,12 +36,12 @@ _TRUST = 0.1
 def train(evaluations: tuple[Path, ...], write: bool) -> None:
     """Fits the weights to EVALUATIONS and says how well they tell answerable from not."""
     signs, labels, groups, sources = [], [], [], []
-    refused_before = {True: 0, False: 0}  # by the support check, by whether it is answerable
+    refused_before = {True: 0, False: 0}  # without weighing, by whether it is answerable
     for path in evaluations:
         record = json.loads(path.read_text(encoding="utf-8"))
-        cases = [case for case in record["cases"] if not case["answer"]["is_refusal"]]
+        cases = [case for case in record["cases"] if _is_weighed(case["answer"])]
         for case in record["cases"]:
-            refused_before[case["question"]["is_answerable"]] += case["answer"]["is_refusal"]
+            refused_before[case["question"]["is_answerable"]] += not _is_weighed(case["answer"])
         signs += [[case["answer"]["signs"][sign] for sign in SIGNS] for case in cases]
         labels += [case["question"]["is_answerable"] for case in cases]
         groups += [_group(case) for case in cases]
@@ -80,6 +81,10 @@ def train(evaluations: tuple[Path, ...], write: bool) -> None:
             "weights": {name: round(weight, 3) for name, weight in weights.items()},
         }
         file.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def _is_weighed(answer: dict[str, Any]) -> bool:
+    return not answer["is_refusal"] and bool(answer["signs"]["fits"])
 
 
 def _group(case: dict[str, dict[str, object]]) -> str:

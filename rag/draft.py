@@ -63,8 +63,8 @@ class Draft:
 
     def quotes(self) -> list[Excerpt]:
         """What the draft, which is whole, is cited with; nothing if it cannot stand anyway."""
-        sentences = [self._check(span) for span in sentence_spans(self.text)]
-        if not any(sentence.status == "supported" for sentence in sentences):
+        kept = self._kept()
+        if not any(s.status == "supported" for s in kept) or not self._fits(kept):
             return []
         return self._evidences.quotes(self._evidence)
 
@@ -80,8 +80,7 @@ class Draft:
         """
         spans = sentence_spans(self.text)
         sentences = [self._check(span) for span in spans]
-        kept = [sentence for sentence in sentences if sentence.status != "unsupported"]
-        text = " ".join(sentence.text for sentence in kept)
+        kept = self._kept()
         signs = Signs(
             odds=odds,
             confidence=confidence,
@@ -89,7 +88,7 @@ class Draft:
                 (covered(s.text, [citation.quote for citation in s.citations]) for s in kept),
                 default=0.0,
             ),
-            fits=fits(self._question, text) if kept else 0.0,
+            fits=self._fits(kept),
         )
         is_supported = any(sentence.status == "supported" for sentence in kept)
         if (
@@ -106,6 +105,14 @@ class Draft:
             end = start + len(sentence.text)
             placed.append(replace(sentence, start=start, end=end))
         return " ".join(sentence.text for sentence in placed), tuple(placed), signs
+
+    def _kept(self) -> list[Sentence]:
+        """What stands of the draft so far."""
+        sentences = map(self._check, sentence_spans(self.text))
+        return [sentence for sentence in sentences if sentence.status != "unsupported"]
+
+    def _fits(self, kept: list[Sentence]) -> bool:
+        return fits(self._question, " ".join(sentence.text for sentence in kept))
 
     def _check(self, span: Span) -> Sentence:
         if span not in self._checked:

@@ -28,35 +28,51 @@ def test_covered_is_what_the_quotes_say_too(
 @pytest.mark.parametrize(
     ("question", "answer", "expected"),
     [
-        ("How many tons did they carry?", "They carried 35 tons.", 1),
-        ("How many tons did they carry?", "They carried cargo.", 0),
-        ("How many people struggle?", "Millions of people struggle.", 1),
-        ("How many people came?", "Fewer people came after that.", 0),
-        ("Which journalist met Guaido?", "The journalist met Juan Guaido.", 0),
-        ("When did the planes land?", "They landed on Saturday.", 1),
-        ("When did the planes land?", "They landed near the capital.", 0),
-        ("In which month of 2019 did they land?", "They landed in 2019.", 0),
-        ("What year did they land?", "They landed in 2019.", 1),
-        ("Who was on the plane?", "Vasily Tonkoshkurov was on the plane.", 1),
-        ("Who is the U.S. Secretary of State?", "The U.S. Secretary of State.", 0),
-        ("Which BBC journalist met him?", "The BBC journalist met him on Sunday.", 0),
-        ("Which general was on board?", "General Tonkoshkurov was on board.", 1),
-        ("Where were the exercises held?", "The exercises were held in recent months.", 0),
-        ("Where were the exercises held?", "The exercises were held near Caracas.", 1),
-        ("Why did they land?", "They landed.", 1),
+        ("How many tons did they carry?", "They carried 35 tons.", True),
+        ("How many tons did they carry?", "They carried cargo.", False),
+        ("How many people struggle?", "Millions of people struggle.", True),
+        ("How many people came?", "Fewer people came after that.", False),
+        ("Which journalist met Guaido?", "The journalist met Juan Guaido.", False),
+        ("When did the planes land?", "They landed on Saturday.", True),
+        ("When did the planes land?", "They landed near the capital.", False),
+        ("In which month of 2019 did they land?", "They landed in 2019.", False),
+        ("What year did they land?", "They landed in 2019.", True),
+        ("Who was on the plane?", "Vasily Tonkoshkurov was on the plane.", True),
+        ("Who is the U.S. Secretary of State?", "The U.S. Secretary of State.", False),
+        ("Which BBC journalist met him?", "The BBC journalist met him on Sunday.", False),
+        ("Which general was on board?", "General Tonkoshkurov was on board.", True),
+        ("Where were the exercises held?", "The exercises were held in recent months.", False),
+        ("Where were the exercises held?", "The exercises were held near Caracas.", True),
+        ("Where did they meet?", "They met on Sunday.", False),
+        ("Where did they meet?", "At the airport.", True),
+        ("Why did they land?", "They landed.", False),
+        ("Why did they land?", "They landed to discuss contracts.", True),
+        ("Why is it hard to tell how big the army is?", "Its size is kept secret.", True),
+        ("What does Russia sell to Venezuela?", "Russia sells to Venezuela.", False),
+        ("What do the people who stay hope for?", "They hope for a quiet winter.", True),
+        ("Who are the officers?", "The officers are advisers.", True),
+        ("Who had he met when he landed?", "He had met the Russian envoy.", True),
+        ("Did they land when it was dark?", "Yes, they landed.", True),
+        ("They landed at dawn, after which it rained.", "They landed at dawn.", True),
+        ("and on which day did they land", "They did land.", False),
     ],
 )
 def test_an_answer_is_of_the_kind_that_was_asked_for(
-    question: str, answer: str, expected: float
+    question: str, answer: str, expected: bool
 ) -> None:
-    assert fits(question, answer) == expected
+    assert fits(question, answer) is expected
 
 
 def test_every_sign_speaks_for_an_answer() -> None:
-    none = Signs(odds=0.0)
+    none = Signs(odds=0.0, fits=True)
     assert 0 < none.probability < 1
-    for sign in ("odds", "confidence", "covered", "fits"):
-        assert replace(none, **{sign: 1.0}).probability > none.probability
+    for more in (
+        replace(none, odds=1.0),
+        replace(none, confidence=1.0),
+        replace(none, covered=1.0),
+    ):
+        assert more.probability > none.probability
+    assert replace(none, fits=False).probability == 0
 
 
 @pytest.mark.parametrize("command", [rag.commands.ask, rag.commands.evaluate, ui.commands.chat])

@@ -194,7 +194,7 @@ def test_a_long_conversation_reads_no_more_than_a_short_one() -> None:
     model = ScriptedModel(*texts)
     conversation = Chat(search=search, generate=model)
     for number in range(12):
-        answer = conversation.ask(f"And what is that topic{number} about, thing{number}?")
+        answer = conversation.ask(f"And what is that topic{number} about?")
         assert not answer.is_refusal
         assert len(model.asked[-1][-1]["content"]) < 2000
 
