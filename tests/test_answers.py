@@ -27,10 +27,9 @@ QUESTIONS = json.loads(Path(__file__).with_name("questions.json").read_text(enco
 
 pytestmark = pytest.mark.real
 
-RIGHT_AT_LEAST = 0.3
-REFUSED_AT_LEAST = 0.6
-"""Below these something has broken. The aims, 17 of 20 and 9 of 10, are NOT met by this set:
-docs/notes.md has the figures."""
+RIGHT_AT_LEAST = 0.65
+REFUSED_AT_LEAST = 0.7
+"""Below these something has broken. The aims are 17 of 20 and 9 of 10; see docs/notes.md."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def test_answers_are_right_and_every_quote_is_the_evidence(cases: list[Case]) ->
     answerable = [case for case in cases if case.expected["answer"]]
     wrong = [case for case in answerable if not case.is_right]
     assert len(answerable) >= 20
-    print(f"{len(answerable) - len(wrong)} of {len(answerable)} right")
+    print(f"{len(answerable) - len(wrong)} of {len(answerable)} right; not:\n{_report(wrong)}")
     assert len(answerable) - len(wrong) >= RIGHT_AT_LEAST * len(answerable), _report(wrong)
 
 
@@ -111,7 +110,9 @@ def test_what_the_documents_do_not_say_is_refused(cases: list[Case]) -> None:
     unanswerable = [case for case in cases if not case.expected["answer"]]
     wrong = [case for case in unanswerable if not case.is_right]
     assert len(unanswerable) >= 10
-    print(f"{len(unanswerable) - len(wrong)} of {len(unanswerable)} refused")
+    print(
+        f"{len(unanswerable) - len(wrong)} of {len(unanswerable)} refused; not:\n{_report(wrong)}"
+    )
     assert len(unanswerable) - len(wrong) >= REFUSED_AT_LEAST * len(unanswerable), _report(wrong)
 
 
