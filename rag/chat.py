@@ -185,7 +185,13 @@ class Chat:
             read = tuple(excerpt.hit for excerpt in excerpts)
             messages = answer_messages(question, excerpts, before=before)
             footnotes = Footnotes(search.document)
-            draft = Draft(question, evidences, footnotes, is_lenient=self._is_lenient)
+            draft = Draft(
+                question,
+                evidences,
+                footnotes,
+                before=last.question if last else "",
+                is_lenient=self._is_lenient,
+            )
             logprobs: list[float] = []
             with closing(self._generate(messages, max_tokens=_ANSWER_TOKENS)) as pieces:
                 for piece in pieces:

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from index.claims import Claim, claim_of, holds, share, weights
+from index.claims import Claim, claim_of, holds, share, stem, weights
 from index.records import Document, Hit, Vectors
 from index.sentences import sentence_spans
 from index.split import is_boilerplate
@@ -38,6 +38,11 @@ _NEWS = 2
 
 _FRAGMENT = 3
 """An answer's sentence with fewer telling words is read together with its question."""
+
+_LIGHT = frozenset(
+    stem(verb) for verb in "held took taken place occurred occurs happened happens".split()
+)
+"""What a sentence has for a verb, where the document says “the January election”."""
 
 _MOST_CITATIONS = 3
 """Documents that are cited for one sentence; each supports it by itself."""
@@ -123,8 +128,10 @@ class Evidences:
             word: math.log(1 + len(self._items) / count) for word, count in frequency.items()
         }
 
-    def support(self, sentence: str, *, question: str) -> list[Support]:
+    def support(self, sentence: str, *, question: str, before: str = "") -> list[Support]:
         """What supports ``sentence``, an answer to ``question``; best first, empty if nothing.
+
+        ``before`` is the question that ``question`` leans on: “On what day?” “On Saturday.”
 
         First the best single sentence, or with it the one before or after it where it does not
         suffice alone; then sentences of other documents that support it as well. Sentences
@@ -133,10 +140,11 @@ class Evidences:
         claim, asked = claim_of(sentence), claim_of(question)
         # What begins a sentence is a name if it is one elsewhere.
         claim = replace(claim, names=claim.names | (claim.starts & (self._names | asked.names)))
+        claim = replace(claim, words=claim.words - _LIGHT)
         text = sentence
         if len(claim.words) + len(claim.numbers) < _FRAGMENT:
-            text = f"{question} {sentence}"
-            claim = replace(claim, words=claim.words | asked.words)
+            text = f"{before} {question} {sentence}"
+            claim = replace(claim, words=claim.words | asked.words | claim_of(before).words)
         if not self._items or not (claim.words or claim.numbers):
             return []
         alone, together = self._embed([text, f"{question} {sentence}"])

@@ -41,11 +41,16 @@ class Draft:
         evidences: Evidences,
         footnotes: Footnotes,
         *,
+        before: str = "",
         is_lenient: bool = False,
     ) -> None:
-        """Starts empty. A lenient draft keeps sentences that nothing supports, marked so."""
+        """Starts empty. A lenient draft keeps sentences that nothing supports, marked so.
+
+        ``before`` is the question that ``question`` leans on, if it does.
+        """
         self.text = ""
         self._question = question
+        self._before = before
         self._evidences = evidences
         self._footnotes = footnotes
         self._is_lenient = is_lenient
@@ -118,7 +123,9 @@ class Draft:
         if span not in self._checked:
             text = _plain(self.text[span.start : span.end])
             supports = (
-                [] if is_refusal(text) else self._evidences.support(text, question=self._question)
+                []
+                if is_refusal(text)
+                else self._evidences.support(text, question=self._question, before=self._before)
             )
             self._evidence += [item for support in supports for item in support.evidence]
             self._checked[span] = self._footnotes.check(text, supports, start=span.start)

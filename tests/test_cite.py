@@ -5,7 +5,7 @@ import pytest
 from index.claims import claim_of
 from index.records import Document, Hit
 from index.split import split
-from rag.cite import Evidences, Footnotes, is_refusal
+from rag.cite import SUPPORTED, Evidences, Footnotes, is_refusal
 from rag.records import REFUSAL, Sentence
 from tests.fakes import WordEmbedder, document
 
@@ -235,6 +235,23 @@ def test_two_sentences_that_something_parts_are_two_quotes() -> None:
 def test_a_fragment_is_read_with_its_question() -> None:
     sentence = check("35 tons.", question="How much cargo did they carry?")
     assert "35 ton" in sentence.citations[0].quote
+
+
+def test_a_fragment_is_read_with_the_question_that_its_own_leans_on() -> None:
+    documents = {d.id: d for d in (NEWS, LETTER)}
+    hits = [Hit(passage, 0.03, 0.5) for d in documents.values() for passage in split(d)]
+    evidences = Evidences(hits, WordEmbedder().embed)
+    (best, *_) = evidences.support(
+        "On Saturday.", question="On what day?", before="How many planes landed?"
+    )
+    assert best.evidence[0].text.startswith("Two planes landed outside the capital on Saturday")
+    assert best.score >= SUPPORTED
+
+
+def test_that_something_was_held_need_not_be_said() -> None:
+    text = "He claimed the office after a controversial January election."
+    said = "The controversial election was held in January."
+    assert check(said, among=(document(text),)).status == "supported"
 
 
 def test_excerpts_are_the_nearest_sentences_in_their_order() -> None:
