@@ -40,7 +40,9 @@ _ASKS = re.compile(
             |general|minister|politician|leader|ambassador|diplomat|expert|analyst|professor|author)s?\b
           | what\ (?:is|was)\ (?:\w+\ ){0,3}name\b)
       | (?P<place> where\b)
-      | (?P<other> how|why|what|which|who|whom|whose)\b
+      | (?P<degree> how\ (?!(?:am|is|are|was|were|do|does|did|has|have|had|can|could|will|would
+          |shall|should|may|might|must|to)\b))
+      | (?P<other> (?:how|why|what|which|who|whom|whose)\b)
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -62,7 +64,7 @@ _MOMENT = re.compile(
 )
 _LOCATION = re.compile(
     r"""\b(?:in|at|near|on|outside|inside|from|to|into|over|across|along|off|between|behind
-      |throughout)\ ((?:[\w'’.-]+\ ?){1,5})""",
+      |throughout)\ (?=((?:[\w'’.-]+\ ?){1,5}))""",
     re.VERBOSE | re.IGNORECASE,
 )
 _EMPTY = frozenset(
@@ -85,10 +87,10 @@ def fits(question: str, answer: str) -> bool:
     """Whether ``answer`` has something of the kind that ``question`` asks for.
 
     Asked for a number, time, name or place, it must hold one that the question does not;
-    asked for anything else than yes or no, something that the question does not.
+    asked for anything else than yes or no or “how rich?”, something that the question does not.
     """
     asks = _ASKS.search(question)
-    if not asks or _ASKS_YES_OR_NO.search(question):
+    if not asks or asks["degree"] or _ASKS_YES_OR_NO.search(question):
         return True
     if not question.endswith("?") and len(question[: asks.start()].split()) > _LEAD:
         return True  # “Repairs take months, during which it rains” asks nothing
