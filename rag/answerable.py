@@ -100,13 +100,15 @@ def fits(question: str, answer: str) -> bool:
         known = {word.lower() for word in tells.findall(question)}
         found = {word.lower() for word in tells.findall(answer)}
         return bool(said.numbers - asked.numbers or found - known)
-    told = said.words
+    names = said.names | said.starts
     if asks["name"]:
-        told = (said.names | said.starts) - said.given
+        told = names - said.given
     elif asks["place"]:
-        told = frozenset().union(*map(words_of, _LOCATION.findall(answer)))
+        told = names.union(*map(words_of, _LOCATION.findall(answer)))
     elif said.numbers - asked.numbers:
         return True
+    else:
+        told = said.words
     return any(not holds(asked.words, word) for word in told - _EMPTY)
 
 

@@ -45,6 +45,7 @@ def test_covered_is_what_the_quotes_say_too(
         ("Where were the exercises held?", "The exercises were held near Caracas.", True),
         ("Where did they meet?", "They met on Sunday.", False),
         ("Where did they meet?", "At the airport.", True),
+        ("Where did they meet?", "Caracas.", True),
         ("Where did he plan to flee?", "He was said to plan to flee to Cuba.", True),
         ("Why did they land?", "They landed.", False),
         ("Why did they land?", "They landed to discuss contracts.", True),
