@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from rag import answerable
 
-SIGNS = ("odds", "confidence", "covered")
+SIGNS = ("odds", "confidence", "covered", "direct")
 """What is weighed; what has nothing of the kind asked for is refused without weighing."""
 
 _TRUST = 0.1

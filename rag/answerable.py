@@ -3,9 +3,10 @@
 A small model refuses much that it could answer when it may, and answers nearly everything
 when it may not. So it writes without leave to refuse, and when it has written says with one word
 whether the quotes alone answer the question, for three lines mislead it less than thirty. How
-sure that word is, how sure the model was of what it wrote, and how many of its words the quotes
-hold, decide together: a logistic regression, whose weights ``benchmarks.train_refusal`` finds and
-keeps in answerable.json. What names nothing of the kind that was asked for is no answer.
+sure that word is, how sure the model was of what it wrote, whether it spoke of “the passage”, and
+how many of its words the quotes hold, decide together: a logistic regression, whose weights
+``benchmarks.train_refusal`` finds and keeps in answerable.json. What names nothing of the kind
+that was asked for is no answer.
 """
 
 import json
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from index.claims import claim_of, holds, stem, words_of
 
-STRICTNESS = 0.7
+STRICTNESS = 0.6
 """The default: an answer is given when it is this likely. A wrong one costs more than none."""
 
 _WEIGHTS: dict[str, float] = json.loads(
@@ -119,6 +120,7 @@ class Signs:
     odds: float  # of the model's yes against its no, when it reads only the quotes; a logarithm
     confidence: float = 0.0  # mean log-probability of the tokens it wrote; at most 0
     covered: float = 0.0  # how many words of the least covered sentence its quotes hold, 0 to 1
+    direct: bool = False  # whether it does not begin with “According to the passage” or its like
     fits: bool = False  # whether it holds a thing of the kind that is asked for
 
     @property

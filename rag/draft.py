@@ -17,11 +17,19 @@ _MARKUP = re.compile(r"\*\*|__|`|^\s*(?:[-*•#]+|\d{1,2}[.)])\s+|\s*\[\d+(?:,\s
 
 
 _SOURCE = re.compile(
-    r"^(?:according to|based on|as stated in|in) the (?:given |provided )?"
-    r"(?:passages?|texts?|documents?)(?: provided| given)?, ",
+    r"^(?:(?:according to|based on|as stated in|in) the (?:given |provided )?"
+    r"(?:passages?|texts?|documents?)(?: provided| given)?, "
+    r"|the (?:passages?|texts?|documents?) (?:states?|says?|mentions?|indicates?|notes?) that )",
     re.IGNORECASE,
 )
 """What says only that the answer is from what was read; its footnote says from where."""
+
+_NAMES_PASSAGE = re.compile(
+    r"^\W*(?:(?:according to|based on|as stated in|in) )?the (?:given |provided )?"
+    r"(?:passages?|texts?|documents?)\b",
+    re.IGNORECASE,
+)
+"""How a model begins that talks about what it read, mostly for want of an answer."""
 
 _SPACED = re.compile(r"\bU\. S\.")
 
@@ -93,6 +101,7 @@ class Draft:
                 (covered(s.text, [citation.quote for citation in s.citations]) for s in kept),
                 default=0.0,
             ),
+            direct=not _NAMES_PASSAGE.search(self.text),
             fits=self._fits(kept),
         )
         is_supported = any(sentence.status == "supported" for sentence in kept)

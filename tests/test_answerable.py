@@ -75,6 +75,7 @@ def test_every_sign_speaks_for_an_answer() -> None:
         replace(none, odds=1.0),
         replace(none, confidence=1.0),
         replace(none, covered=1.0),
+        replace(none, direct=True),
     ):
         assert more.probability > none.probability
     assert replace(none, fits=False).probability == 0

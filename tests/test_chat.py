@@ -82,7 +82,7 @@ def test_the_model_is_asked_whether_the_quotes_alone_answer() -> None:
     )
 
 
-@pytest.mark.parametrize(("odds", "is_refusal"), [(2.0, False), (-2.0, True)])
+@pytest.mark.parametrize(("odds", "is_refusal"), [(2.0, False), (-4.0, True)])
 def test_a_supported_sentence_is_no_answer_if_the_model_says_so(
     odds: float, is_refusal: bool
 ) -> None:
@@ -119,6 +119,8 @@ def test_a_lenient_chat_marks_what_nothing_supports() -> None:
     ("written", "said"),
     [
         ("According to the passage, the planes carried 35 tons of cargo.",
+         "The planes carried 35 tons of cargo."),
+        ("The passage states that the planes carried 35 tons of cargo.",
          "The planes carried 35 tons of cargo."),
         ("- **The planes** carried 35 tons of cargo [1].", "The planes carried 35 tons of cargo."),
         ("In the planes were 35 tons of cargo.", "In the planes were 35 tons of cargo."),
