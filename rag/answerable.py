@@ -25,7 +25,6 @@ _WEIGHTS: dict[str, float] = json.loads(
     Path(__file__).with_name("answerable.json").read_text(encoding="utf-8")
 )["weights"]
 
-
 _ASKS_YES_OR_NO = re.compile(
     r"""^\W*(?:(?:and|but|so|then)\ )?(?:is|are|was|were|am|do|does|did|has|have|had|can|could|will
       |would|shall|should|may|might|must)(?:n['’]t)?\b""",

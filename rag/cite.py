@@ -139,8 +139,11 @@ class Evidences:
         """
         claim, asked = claim_of(sentence), claim_of(question)
         # What begins a sentence is a name if it is one elsewhere.
-        claim = replace(claim, names=claim.names | (claim.starts & (self._names | asked.names)))
-        claim = replace(claim, words=claim.words - _LIGHT)
+        claim = replace(
+            claim,
+            names=claim.names | (claim.starts & (self._names | asked.names)),
+            words=claim.words - _LIGHT,
+        )
         text = sentence
         if len(claim.words) + len(claim.numbers) < _FRAGMENT:
             text = f"{before} {question} {sentence}"
@@ -330,9 +333,10 @@ class Footnotes:
     def check(self, text: str, supports: list[Support], *, start: int) -> Sentence:
         """The sentence ``text``, at ``start`` in the answer, with its citations."""
         citations = tuple(
-            self._citation(stretch, support.score)
+            self._citation(document, stretch, support.score)
             for support in supports
-            for stretch in self._stretches(support.evidence)
+            for document in [self._cited(support)]
+            for stretch in _stretches(document, support.evidence)
         )
         best = supports[0].score if supports else 0.0
         status: Status = (
@@ -340,25 +344,28 @@ class Footnotes:
         )
         return Sentence(text, start, start + len(text), status, citations)
 
-    def _stretches(self, evidence: tuple[Evidence, ...]) -> list[tuple[Evidence, ...]]:
-        """Sentences that only together are evidence, and stand together, are one quote."""
-        first, last = evidence[0], evidence[-1]
-        document = self._document(first.document)
+    def _cited(self, support: Support) -> Document:
+        document = self._document(support.evidence[0].document)
         assert document is not None
-        if document.text[first.end : last.start].isspace():
-            return [evidence]
-        return [(item,) for item in evidence]
+        return document
 
-    def _citation(self, stretch: tuple[Evidence, ...], support: float) -> Citation:
+    def _citation(
+        self, document: Document, stretch: tuple[Evidence, ...], support: float
+    ) -> Citation:
         first, last = stretch[0], stretch[-1]
-        document = self._document(first.document)
-        assert document is not None
-        place = (first.document, first.start, last.end)
+        place = (document.id, first.start, last.end)
         number = self._numbers.setdefault(place, len(self._numbers) + 1)
         citation = cite(document, first.start, last.end, number=number, support=support)
         assert citation.quote.startswith(first.text)
         assert citation.quote.endswith(last.text)
         return citation
+
+
+def _stretches(document: Document, evidence: tuple[Evidence, ...]) -> list[tuple[Evidence, ...]]:
+    """Sentences that only together are evidence, and stand together, are one quote."""
+    if document.text[evidence[0].end : evidence[-1].start].isspace():
+        return [evidence]
+    return [(item,) for item in evidence]
 
 
 def cite(document: Document, start: int, end: int, *, number: int, support: float) -> Citation:

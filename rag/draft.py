@@ -15,20 +15,17 @@ _SETTLED = 12
 _MARKUP = re.compile(r"\*\*|__|`|^\s*(?:[-*•#]+|\d{1,2}[.)])\s+|\s*\[\d+(?:,\s*\d+)*\]")
 """Marks of emphasis, lists and citations, which the rules do not ask the model for."""
 
+_FROM = r"(?:according to|based on|as stated in|in) "
+_PASSAGE = r"the (?:given |provided )?(?:passages?|texts?|documents?)"
 
 _SOURCE = re.compile(
-    r"^(?:(?:according to|based on|as stated in|in) the (?:given |provided )?"
-    r"(?:passages?|texts?|documents?)(?: provided| given)?, "
-    r"|the (?:passages?|texts?|documents?) (?:states?|says?|mentions?|indicates?|notes?) that )",
+    rf"^(?:{_FROM}{_PASSAGE}(?: provided| given)?, "
+    rf"|{_PASSAGE} (?:states?|says?|mentions?|indicates?|notes?) that )",
     re.IGNORECASE,
 )
 """What says only that the answer is from what was read; its footnote says from where."""
 
-_NAMES_PASSAGE = re.compile(
-    r"^\W*(?:(?:according to|based on|as stated in|in) )?the (?:given |provided )?"
-    r"(?:passages?|texts?|documents?)\b",
-    re.IGNORECASE,
-)
+_NAMES_PASSAGE = re.compile(rf"^\W*(?:{_FROM})?{_PASSAGE}\b", re.IGNORECASE)
 """How a model begins that talks about what it read, mostly for want of an answer."""
 
 _SPACED = re.compile(r"\bU\. S\.")
@@ -76,7 +73,7 @@ class Draft:
 
     def quotes(self) -> list[Excerpt]:
         """What the draft, which is whole, is cited with; nothing if it cannot stand anyway."""
-        kept = self._kept()
+        kept = _kept(self._sentences())
         if not any(s.status == "supported" for s in kept) or not self._fits(kept):
             return []
         return self._evidences.quotes(self._evidence)
@@ -91,9 +88,8 @@ class Draft:
         the question. ``odds`` and ``confidence`` are the model's own signs: ``Generate.yes`` of
         the quotes alone, and the mean log-probability of what it wrote.
         """
-        spans = sentence_spans(self.text)
-        sentences = [self._check(span) for span in spans]
-        kept = self._kept()
+        sentences = self._sentences()
+        kept = _kept(sentences)
         signs = Signs(
             odds=odds,
             confidence=confidence,
@@ -106,8 +102,8 @@ class Draft:
         )
         is_supported = any(sentence.status == "supported" for sentence in kept)
         if (
-            not spans
-            or is_refusal(self.text[spans[0].start : spans[0].end])
+            not sentences
+            or is_refusal(sentences[0].text)
             or not (is_supported or self._is_lenient)
             or signs.probability < strictness
         ):
@@ -120,10 +116,9 @@ class Draft:
             placed.append(replace(sentence, start=start, end=end))
         return " ".join(sentence.text for sentence in placed), tuple(placed), signs
 
-    def _kept(self) -> list[Sentence]:
-        """What stands of the draft so far."""
-        sentences = map(self._check, sentence_spans(self.text))
-        return [sentence for sentence in sentences if sentence.status != "unsupported"]
+    def _sentences(self) -> list[Sentence]:
+        """All of the draft so far, checked."""
+        return [self._check(span) for span in sentence_spans(self.text)]
 
     def _fits(self, kept: list[Sentence]) -> bool:
         return fits(self._question, " ".join(sentence.text for sentence in kept))
@@ -139,3 +134,8 @@ class Draft:
             self._evidence += [item for support in supports for item in support.evidence]
             self._checked[span] = self._footnotes.check(text, supports, start=span.start)
         return self._checked[span]
+
+
+def _kept(sentences: list[Sentence]) -> list[Sentence]:
+    """What stands of them after the check."""
+    return [sentence for sentence in sentences if sentence.status != "unsupported"]
