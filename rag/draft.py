@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from index.sentences import Span, sentence_spans
-from rag.answerable import Signs, covered, fits
+from rag.answerable import Signs, covered
+from rag.asked import fits
 from rag.cite import Evidence, Evidences, Excerpt, Footnotes, is_refusal
 from rag.records import REFUSAL, Sentence
 
@@ -121,7 +122,9 @@ class Draft:
         return [self._check(span) for span in sentence_spans(self.text)]
 
     def _fits(self, kept: list[Sentence]) -> bool:
-        return fits(self._question, " ".join(sentence.text for sentence in kept))
+        quotes = [citation.quote for sentence in kept for citation in sentence.citations]
+        text = " ".join(sentence.text for sentence in kept)
+        return fits(self._question, text, quotes, before=self._before)
 
     def _check(self, span: Span) -> Sentence:
         if span not in self._checked:

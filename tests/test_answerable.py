@@ -7,7 +7,7 @@ import pytest
 
 import rag.commands
 import ui.commands
-from rag.answerable import STRICTNESS, Signs, covered, fits
+from rag.answerable import STRICTNESS, Signs, covered
 
 
 @pytest.mark.parametrize(
@@ -23,49 +23,6 @@ def test_covered_is_what_the_quotes_say_too(
     sentence: str, quotes: list[str], expected: float
 ) -> None:
     assert covered(sentence, quotes) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(
-    ("question", "answer", "expected"),
-    [
-        ("How many tons did they carry?", "They carried 35 tons.", True),
-        ("How many tons did they carry?", "They carried cargo.", False),
-        ("How many people struggle?", "Millions of people struggle.", True),
-        ("How many people came?", "Fewer people came after that.", False),
-        ("Which journalist met Guaido?", "The journalist met Juan Guaido.", False),
-        ("When did the planes land?", "They landed on Saturday.", True),
-        ("When did the planes land?", "They landed near the capital.", False),
-        ("In which month of 2019 did they land?", "They landed in 2019.", False),
-        ("What year did they land?", "They landed in 2019.", True),
-        ("Who was on the plane?", "Vasily Tonkoshkurov was on the plane.", True),
-        ("Who is the U.S. Secretary of State?", "The U.S. Secretary of State.", False),
-        ("Which BBC journalist met him?", "The BBC journalist met him on Sunday.", False),
-        ("Which general was on board?", "General Tonkoshkurov was on board.", True),
-        ("Where were the exercises held?", "The exercises were held in recent months.", False),
-        ("Where were the exercises held?", "The exercises were held near Caracas.", True),
-        ("Where did they meet?", "They met on Sunday.", False),
-        ("Where did they meet?", "At the airport.", True),
-        ("Where did they meet?", "Caracas.", True),
-        ("Where did he plan to flee?", "He was said to plan to flee to Cuba.", True),
-        ("Why did they land?", "They landed.", False),
-        ("Why did they land?", "They landed to discuss contracts.", True),
-        ("Why is it hard to tell how big the army is?", "Its size is kept secret.", True),
-        ("What does Russia sell to Venezuela?", "Russia sells to Venezuela.", False),
-        ("What do the people who stay hope for?", "They hope for a quiet winter.", True),
-        ("Who are the officers?", "The officers are advisers.", True),
-        ("Who had he met when he landed?", "He had met the Russian envoy.", True),
-        ("Did they land when it was dark?", "Yes, they landed.", True),
-        ("How rich in oil is the country?", "The country is rich in oil.", True),
-        ("How did they land?", "They did land.", False),
-        ("How did they land?", "They landed by night.", True),
-        ("They landed at dawn, after which it rained.", "They landed at dawn.", True),
-        ("and on which day did they land", "They did land.", False),
-    ],
-)
-def test_an_answer_is_of_the_kind_that_was_asked_for(
-    question: str, answer: str, expected: bool
-) -> None:
-    assert fits(question, answer) is expected
 
 
 def test_every_sign_speaks_for_an_answer() -> None:

@@ -1,0 +1,119 @@
+"""What kind of thing a question asks for, and whether an answer gives such a thing.
+
+The first question word tells the kind. What an answer gives must stand in its quotes, too: a
+support check that weighs all words may let one pass that nothing holds, but not the one that
+the question is about.
+"""
+
+import re
+from collections.abc import Iterable
+
+from index.claims import claim_of, holds, stem, words_of
+
+_YES_OR_NO = re.compile(
+    r"""^\W*(?:(?:and|but|so|then)\ )?(?:is|are|was|were|am|do|does|did|has|have|had|can|could|will
+      |would|shall|should|may|might|must)(?:n['’]t)?\b""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+_KINDS = {
+    "number": r"""how\ (?:many|much|old)
+      | (?:what|which)\ (?:percentage|percent|number|amount|share)""",
+    "duration": r"how\ long(?!\ ago)",
+    "clock": r"(?:what|which)\ (?:time|hour)",
+    "time": r"when | how\ (?:long|often|soon) | (?:what|which)\ (?:year|month|week|day|date)",
+    "name": r"""(?:which|what)\ (?:\w+\ ){0,2}(?:(?:journalist|reporter|person|official|officer
+        |general|minister|politician|leader|ambassador|diplomat|expert|analyst|professor|author
+        |model|newspaper|magazine|bank)s? | (?:compan|countr|cit|agenc)(?:y|ies))
+      | what\ (?:is|was|are|were)\ (?:\w+\ ){0,3}names?""",
+    "place": "where",
+    "role": r"""who\ (?:is|was)\ (?:the\ (?P<of>[a-z][a-z -]*?)\ (?:of|for)
+        | (?:\w[\w.-]*\ ?)+['’]s?\ (?P<whose>[a-z][a-z -]*)(?=\W*$))""",
+    "degree": r"""how\ (?!(?:am|is|are|was|were|do|does|did|has|have|had|can|could|will|would|shall
+        |should|may|might|must|to)\b)""",
+    "other": "how | why | what | which | who | whom | whose",
+}
+_ASKS = re.compile(
+    rf"\b(?:{'|'.join(rf'(?P<{kind}>{asks})' for kind, asks in _KINDS.items())})\b",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+_LEAD = 3
+"""Words before it, where no question mark says that it asks: “in about which year”."""
+
+_QUANTITY = re.compile(
+    r"""\b(?:hundred|thousand|million|billion|dozen|percent|half|twice|third|quarter|several|few\b
+      |none\b|no\b|one\b|single|most\b|all\b)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_UNIT = r"(?:second|minute|hour|day|night|week|month|year|decade|centur)"
+_TELLS = {
+    "number": _QUANTITY,
+    "duration": re.compile(
+        rf"\b[\w.,]+[\s-]{_UNIT} | \b(?:since|until|as\ long|permanent|indefinite)",
+        re.VERBOSE | re.IGNORECASE,
+    ),
+    "clock": re.compile(
+        r"\d[:.]\d\d | \d\ ?[ap]\.?m\b | \b(?:noon|midnight|o['’]clock|dawn|dusk|morning|evening)",
+        re.VERBOSE | re.IGNORECASE,
+    ),
+    "time": re.compile(
+        rf"""\b(?:{_UNIT}|monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february
+          |march|april|may\b|june|july|august|september|october|november|december|yesterday|today
+          |annual|after|before|during|since|until|as\ long)""",
+        re.VERBOSE | re.IGNORECASE,
+    ),
+}
+"""What tells a number, a time: the words for it beside the numbers themselves."""
+
+_LOCATION = re.compile(
+    r"""\b(?:in|at|near|on|outside|inside|from|to|into|over|across|along|off|between|behind
+      |throughout)\ (?=((?:[\w'’.-]+\ ?){1,5}))""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_SHORT = 3
+"""Words of an answer that is nothing but the place: “Caracas.”."""
+
+_EMPTY = frozenset(
+    stem(word)
+    for word in """monday tuesday wednesday thursday friday saturday sunday january february march
+    april may june july august september october november december day week month year recent last
+    next today yesterday morning evening held took place according passage text""".split()
+)
+"""What answers neither who nor where nor what."""
+
+
+def fits(question: str, answer: str, quotes: Iterable[str], *, before: str = "") -> bool:
+    """Whether ``answer`` gives a thing of the kind that ``question`` asks for, as ``quotes`` do.
+
+    Asked for a number, time, name or place, it must give one that the question does not;
+    asked for anything else than yes or no or “how rich?”, something that the question does not.
+    ``before`` is the question that ``question`` leans on.
+    """
+    asks = _ASKS.search(question)
+    if not asks or asks["degree"] or _YES_OR_NO.search(question):
+        return True
+    if not question.endswith("?") and len(question[: asks.start()].split()) > _LEAD:
+        return True  # “Repairs take months, during which it rains” asks nothing
+    kind = next(kind for kind in _KINDS if asks[kind])
+    quoted = " ".join(quotes)
+    asked, said, held = claim_of(f"{before} {question}"), claim_of(answer), words_of(quoted)
+    if kind in _TELLS:
+        told = _told(kind, answer) - _told(kind, question)
+        has_number = kind in ("number", "time") and said.numbers - asked.numbers
+        return bool(has_number or told & _told(kind, quoted))
+    role = words_of(asks["of"] or asks["whose"] or "")
+    if not all(holds(held, word) for word in role):
+        return False
+    told = said.words
+    if kind == "name":
+        told = (said.names | said.starts) - said.given
+    elif kind == "place" and len(answer.split()) > _SHORT:
+        told = frozenset[str]().union(*map(words_of, _LOCATION.findall(answer)))
+    has_number = kind in ("role", "other") and said.numbers - asked.numbers
+    news = (word for word in told - _EMPTY if not holds(asked.words, word))
+    return bool(has_number) or any(holds(held, word) for word in news)
+
+
+def _told(kind: str, text: str) -> frozenset[str]:
+    return frozenset(" ".join(told.lower().split()) for told in _TELLS[kind].findall(text))

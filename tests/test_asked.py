@@ -1,0 +1,102 @@
+"""What kind of thing is asked for, and whether an answer gives one that its quotes hold."""
+
+import pytest
+
+from rag.asked import fits
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "expected"),
+    [
+        ("How many tons did they carry?", "They carried 35 tons.", True),
+        ("How many tons did they carry?", "They carried cargo.", False),
+        ("How many people struggle?", "Millions of people struggle.", True),
+        ("How many people came?", "Fewer people came after that.", False),
+        ("Which journalist met Guaido?", "The journalist met Juan Guaido.", False),
+        ("When did the planes land?", "They landed on Saturday.", True),
+        ("When did the planes land?", "They landed near the capital.", False),
+        ("In which month of 2019 did they land?", "They landed in 2019.", False),
+        ("What year did they land?", "They landed in 2019.", True),
+        ("Who was on the plane?", "Vasily Tonkoshkurov was on the plane.", True),
+        ("Who is the U.S. Secretary of State?", "The U.S. Secretary of State.", False),
+        ("Which BBC journalist met him?", "The BBC journalist met him on Sunday.", False),
+        ("Which general was on board?", "General Tonkoshkurov was on board.", True),
+        ("Where were the exercises held?", "The exercises were held in recent months.", False),
+        ("Where were the exercises held?", "The exercises were held near Caracas.", True),
+        ("Where did they meet?", "They met on Sunday.", False),
+        ("Where did they meet?", "At the airport.", True),
+        ("Where did they meet?", "Caracas.", True),
+        ("Where did he plan to flee?", "He was said to plan to flee to Cuba.", True),
+        ("Why did they land?", "They landed.", False),
+        ("Why did they land?", "They landed to discuss contracts.", True),
+        ("Why is it hard to tell how big the army is?", "Its size is kept secret.", True),
+        ("What does Russia sell to Venezuela?", "Russia sells to Venezuela.", False),
+        ("What do the people who stay hope for?", "They hope for a quiet winter.", True),
+        ("Who are the officers?", "The officers are advisers.", True),
+        ("Who had he met when he landed?", "He had met the Russian envoy.", True),
+        ("Did they land when it was dark?", "Yes, they landed.", True),
+        ("How rich in oil is the country?", "The country is rich in oil.", True),
+        ("How did they land?", "They did land.", False),
+        ("How did they land?", "They landed by night.", True),
+        ("They landed at dawn, after which it rained.", "They landed at dawn.", True),
+        ("and on which day did they land", "They did land.", False),
+        ("How old is the general?", "He is 57 years old.", True),
+        ("How old is the general?", "He is an old general.", False),
+        ("How long did they stay?", "They stayed for several months.", True),
+        ("How long did they stay?", "They have stayed since Saturday.", True),
+        ("How long did they stay?", "They stayed on Saturday.", False),
+        ("How long ago did they land?", "They landed last year.", True),
+        ("At what time did they land?", "They landed at 14:30.", True),
+        ("At what time did they land?", "They landed on Saturday.", False),
+        ("Which model of bomber came?", "Two long-range bombers came.", False),
+        ("Which model of bomber came?", "Two Tu-160 bombers came.", True),
+        ("Which companies did they punish?", "They punished companies in oil.", False),
+        ("Which companies did they punish?", "They punished Rosneft.", True),
+        ("Who is the chief of the army?", "The chief of the army is Jorge.", True),
+        ("Who is Maduro's chief of staff?", "The chief of staff is Jorge.", True),
+    ],
+)
+def test_an_answer_is_of_the_kind_that_was_asked_for(
+    question: str, answer: str, expected: bool
+) -> None:
+    assert fits(question, answer, [answer]) is expected
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "quote"),
+    [
+        (
+            "How long did they stay?",
+            "They stayed for several months.",
+            "In recent months they came.",
+        ),
+        (
+            "When did they land?",
+            "They landed in the evening of a Sunday.",
+            "They landed on Saturday.",
+        ),
+        ("How many came?", "Several people came.", "People came."),
+        ("Where did they land?", "They landed in Caracas.", "They landed."),
+        (
+            "Who is the defense minister of Cuba?",
+            "The defense minister is Jorge.",
+            "Jorge is the foreign minister.",
+        ),
+        (
+            "Who is Maduro's vice president?",
+            "Maduro's vice president is Juan.",
+            "Juan is to be the president.",
+        ),
+        ("Why did they land?", "They landed for fuel.", "They landed."),
+    ],
+)
+def test_what_is_asked_for_must_stand_in_a_quote(question: str, answer: str, quote: str) -> None:
+    assert fits(question, answer, [answer])
+    assert not fits(question, answer, [quote])
+
+
+def test_what_the_question_before_says_is_no_news() -> None:
+    asked, answer = "Whom did he meet?", "Lavrov met in private."
+    assert fits(asked, "Lavrov met Arreaza.", ["Lavrov met Arreaza."], before="What did Lavrov do?")
+    assert not fits(asked, "Lavrov did meet.", ["Lavrov did meet."], before="What did Lavrov do?")
+    assert fits(asked, answer, [answer])
