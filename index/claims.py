@@ -82,6 +82,17 @@ _NEGATIONS = frozenset(
 _REFUSALS = frozenset("decline declined declines fail failed fails refuse refused refuses".split())
 """Verbs that deny what follows them: “refused to rule out”."""
 
+SAYS = r"""(?:said|says|stat(?:ed|es)|claim(?:ed|s)|call(?:ed|s)|told|tells|warn(?:ed|s)
+    |add(?:ed|s)|argue[ds]|report(?:ed|s)|wrote|writes|announce[ds]|suggest(?:ed|s)|implie[ds]
+    |hint(?:ed|s)|accuse[ds]|denie[ds]|believe[ds]|describe[ds]|insist(?:ed|s)|demand(?:ed|s)
+    |urge[ds])\b"""
+"""Verbs of reported speech, for verbose patterns."""
+
+_SPEAKER = re.compile(rf"^((?:[\w.'’-]+\ ){{1,6}}?)(?:(?:has|have|had|also)\ )*{SAYS}", re.VERBOSE)
+_HE_SAYS = re.compile(
+    rf"\b(?:he|she|they|who)\ (?:(?:has|have|had|also)\ )*{SAYS}", re.VERBOSE | re.IGNORECASE
+)
+
 _CONTRACTION = re.compile(r"n['’]t$")
 _TURNS = frozenset("but except however instead rather unlike".split())
 _NEGATION_REACH = 4
@@ -103,6 +114,8 @@ class Claim:
     measures: frozenset[tuple[float, str]]  # those of them with a unit: (100, "time")
     denied: frozenset[str]  # stems of the words that a “not” stands before
     stated: frozenset[str]  # stems of those that stand without one, here or elsewhere
+    speakers: frozenset[str]  # stems of who says what it tells: “Maria Zakharova said …”
+    is_said_by_pronoun: bool  # “he said”: by somebody whom it need not name
     turns: bool  # “but”, “unlike”: what is said of one part may not be said of the other
 
 
@@ -118,6 +131,7 @@ def claim_of(text: str) -> Claim:
     places = {at for at, _ in capitalised}
     numbers = _numbers(tokens)
     denied = set(_denied(tokens))
+    speaker = _SPEAKER.match(plain.lstrip())
     return Claim(
         words=frozenset(stem(token) for _, token in telling),
         given=frozenset(
@@ -131,6 +145,8 @@ def claim_of(text: str) -> Claim:
         ),
         denied=frozenset(stem(tokens[at]) for at in denied),
         stated=frozenset(stem(token) for at, token in telling if at not in denied),
+        speakers=words_of(speaker[1]) if speaker else frozenset(),
+        is_said_by_pronoun=bool(_HE_SAYS.search(plain)),
         turns=any(token.lower() in _TURNS for token in tokens),
     )
 
@@ -147,6 +163,12 @@ def stem(token: str) -> str:
     if word == "us":  # the pronoun; the country is US
         return word
     return _SAME_NAME.get(word.lower()) or str(_stem(word.lower()))
+
+
+LIGHT = frozenset(
+    stem(verb) for verb in "held took taken place occurred occurs happened happens".split()
+)
+"""What a sentence has for a verb, where the document says “the January election”."""
 
 
 def holds(words: frozenset[str], wanted: str) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from index.claims import holds, words_of
+from index.claims import LIGHT, holds, words_of
 
 STRICTNESS = 0.6
 """The default: an answer is given when it is this likely. A wrong one costs more than none."""
@@ -27,7 +27,7 @@ _WEIGHTS: dict[str, float] = json.loads(
 
 def covered(sentence: str, quotes: Iterable[str]) -> float:
     """How many of the telling words of ``sentence`` stand in ``quotes``: 0 to 1."""
-    words = words_of(sentence)
+    words = words_of(sentence) - LIGHT
     held = frozenset[str]().union(*map(words_of, quotes))
     return sum(holds(held, word) for word in words) / len(words) if words else 1.0
 

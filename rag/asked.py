@@ -6,9 +6,10 @@ the question is about.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from index.claims import claim_of, holds, stem, words_of
+from index.claims import LIGHT, SAYS, claim_of, holds, stem, words_of
+from rag.answerable import covered
 
 _YES_OR_NO = re.compile(
     r"""^\W*(?:(?:and|but|so|then)\ )?(?:is|are|was|were|am|do|does|did|has|have|had|can|could|will
@@ -27,6 +28,7 @@ _KINDS = {
         |model|newspaper|magazine|bank)s? | (?:compan|countr|cit|agenc)(?:y|ies))
       | what\ (?:is|was|are|were)\ (?:\w+\ ){0,3}names?""",
     "place": "where",
+    "speaker": rf"who\ (?:(?:has|have|had)\ )?{SAYS}",
     "role": r"""who\ (?:is|was)\ (?:the\ (?P<of>[a-z][a-z -]*?)\ (?:of|for)
         | (?:\w[\w.-]*\ ?)+['’]s?\ (?P<whose>[a-z][a-z -]*)(?=\W*$))""",
     "degree": r"""how\ (?!(?:am|is|are|was|were|do|does|did|has|have|had|can|could|will|would|shall
@@ -71,48 +73,61 @@ _LOCATION = re.compile(
       |throughout)\ (?=((?:[\w'’.-]+\ ?){1,5}))""",
     re.VERBOSE | re.IGNORECASE,
 )
+_SAID_AGAIN = 0.7
+"""How much of it the quotes must hold where the answer has nothing of its own: “Yes, it did.”."""
+
 _SHORT = 3
 """Words of an answer that is nothing but the place: “Caracas.”."""
 
-_EMPTY = frozenset(
+_EMPTY = LIGHT | frozenset(
     stem(word)
     for word in """monday tuesday wednesday thursday friday saturday sunday january february march
     april may june july august september october november december day week month year recent last
-    next today yesterday morning evening held took place according passage text""".split()
+    next today yesterday morning evening according passage text""".split()
 )
 """What answers neither who nor where nor what."""
 
 
-def fits(question: str, answer: str, quotes: Iterable[str], *, before: str = "") -> bool:
+def fits(question: str, answer: str, quotes: Sequence[str], *, before: str = "") -> bool:
     """Whether ``answer`` gives a thing of the kind that ``question`` asks for, as ``quotes`` do.
 
-    Asked for a number, time, name or place, it must give one that the question does not;
-    asked for anything else than yes or no or “how rich?”, something that the question does not.
+    Asked for a number, time, name or place, it must give one that the question does not; asked
+    for anything else than yes or no or “how rich?”, something that the question does not. Asked
+    whether something is so, or who said it, the quotes must say it.
     ``before`` is the question that ``question`` leans on.
     """
     asks = _ASKS.search(question)
-    if not asks or asks["degree"] or _YES_OR_NO.search(question):
+    if _YES_OR_NO.search(question):
+        return covered(answer, quotes) >= _SAID_AGAIN
+    if not asks or asks["degree"]:
         return True
     if not question.endswith("?") and len(question[: asks.start()].split()) > _LEAD:
         return True  # “Repairs take months, during which it rains” asks nothing
     kind = next(kind for kind in _KINDS if asks[kind])
-    quoted = " ".join(quotes)
-    asked, said, held = claim_of(f"{before} {question}"), claim_of(answer), words_of(quoted)
+    again, enough = asks["of"] or asks["whose"] or "", 1.0
+    if kind == "speaker":
+        again, enough = question[asks.end() :], _SAID_AGAIN
+    return covered(again, quotes) >= enough and _gives(
+        kind, answer, " ".join(quotes), question=question, before=before
+    )
+
+
+def _gives(kind: str, answer: str, quoted: str, *, question: str, before: str) -> bool:
+    """Whether ``answer`` and ``quoted`` have a thing of that kind that the questions have not."""
+    asked, said = claim_of(f"{before} {question}"), claim_of(answer)
     if kind in _TELLS:
-        told = _told(kind, answer) - _told(kind, question)
-        has_number = kind in ("number", "time") and said.numbers - asked.numbers
-        return bool(has_number or told & _told(kind, quoted))
-    role = words_of(asks["of"] or asks["whose"] or "")
-    if not all(holds(held, word) for word in role):
-        return False
-    told = said.words
+        told = (_told(kind, answer) - _told(kind, question)) & _told(kind, quoted)
+        return bool(told or (kind in ("number", "time") and said.numbers - asked.numbers))
+    words = said.words
     if kind == "name":
-        told = (said.names | said.starts) - said.given
+        words = (said.names | said.starts) - said.given
     elif kind == "place" and len(answer.split()) > _SHORT:
-        told = frozenset[str]().union(*map(words_of, _LOCATION.findall(answer)))
-    has_number = kind in ("role", "other") and said.numbers - asked.numbers
-    news = (word for word in told - _EMPTY if not holds(asked.words, word))
-    return bool(has_number) or any(holds(held, word) for word in news)
+        words = frozenset[str]().union(*map(words_of, _LOCATION.findall(answer)))
+    elif said.numbers - asked.numbers:
+        return True
+    held = words_of(quoted)
+    news = (word for word in words - _EMPTY if not holds(asked.words, word))
+    return any(holds(held, word) for word in news)
 
 
 def _told(kind: str, text: str) -> frozenset[str]:

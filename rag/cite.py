@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from index.claims import Claim, claim_of, holds, share, stem, weights
+from index.claims import LIGHT, Claim, claim_of, holds, share, weights
 from index.records import Document, Hit, Vectors
 from index.sentences import sentence_spans
 from index.split import is_boilerplate
@@ -38,11 +38,6 @@ _NEWS = 2
 
 _FRAGMENT = 3
 """An answer's sentence with fewer telling words is read together with its question."""
-
-_LIGHT = frozenset(
-    stem(verb) for verb in "held took taken place occurred occurs happened happens".split()
-)
-"""What a sentence has for a verb, where the document says “the January election”."""
 
 _MOST_CITATIONS = 3
 """Documents that are cited for one sentence; each supports it by itself."""
@@ -142,7 +137,7 @@ class Evidences:
         claim = replace(
             claim,
             names=claim.names | (claim.starts & (self._names | asked.names)),
-            words=claim.words - _LIGHT,
+            words=claim.words - LIGHT,
         )
         text = sentence
         if len(claim.words) + len(claim.numbers) < _FRAGMENT:
@@ -264,6 +259,10 @@ class Evidences:
                 covered += _BESIDE * weight  # a text that calls him Trump need not say Donald
             elif word in claim.names:
                 missing_names.add(word)
+        if not any(item.claim.is_said_by_pronoun for item in items):
+            speakers = claim.speakers & claim.names
+            if not any(holds(words, name) for name in speakers):
+                missing_names |= speakers  # what is said there, another may have said
         score = _WORDS_SHARE * covered / total + (1 - _WORDS_SHARE) * meaning
         if missing or missing_names:
             is_partly = len(missing) + len(missing_names) < len(claim.numbers | claim.names)

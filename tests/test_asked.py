@@ -88,6 +88,8 @@ def test_an_answer_is_of_the_kind_that_was_asked_for(
             "Juan is to be the president.",
         ),
         ("Why did they land?", "They landed for fuel.", "They landed."),
+        ("Has Trump ruled out war?", "Yes, Trump has ruled out war.", "Trump spoke of war."),
+        ("Who said that bread is dear?", "Lavrov said bread is dear.", "Lavrov said much."),
     ],
 )
 def test_what_is_asked_for_must_stand_in_a_quote(question: str, answer: str, quote: str) -> None:
