@@ -89,6 +89,9 @@ SAYS = r"""(?:said|says|stat(?:ed|es)|claim(?:ed|s)|call(?:ed|s)|told|tells|warn
 """Verbs of reported speech, for verbose patterns."""
 
 _SPEAKER = re.compile(rf"^((?:[\w.'’-]+\ ){{1,6}}?)(?:(?:has|have|had|also)\ )*{SAYS}", re.VERBOSE)
+_IS_SAID = re.compile(rf"\b{SAYS}(?!\W*$)", re.VERBOSE | re.IGNORECASE)
+"""Not at the end: “…, the article says” names nobody."""
+
 _HE_SAYS = re.compile(
     rf"\b(?:he|she|they|who)\ (?:(?:has|have|had|also)\ )*{SAYS}", re.VERBOSE | re.IGNORECASE
 )
@@ -115,6 +118,7 @@ class Claim:
     denied: frozenset[str]  # stems of the words that a “not” stands before
     stated: frozenset[str]  # stems of those that stand without one, here or elsewhere
     speakers: frozenset[str]  # stems of who says what it tells: “Maria Zakharova said …”
+    is_attributed: bool  # “Ann said”: said by somebody, whom it names
     is_said_by_pronoun: bool  # “he said”: by somebody whom it need not name
     turns: bool  # “but”, “unlike”: what is said of one part may not be said of the other
 
@@ -132,6 +136,8 @@ def claim_of(text: str) -> Claim:
     numbers = _numbers(tokens)
     denied = set(_denied(tokens))
     speaker = _SPEAKER.match(plain.lstrip())
+    is_said = bool(_IS_SAID.search(plain))
+    is_said_by_pronoun = bool(_HE_SAYS.search(plain))
     return Claim(
         words=frozenset(stem(token) for _, token in telling),
         given=frozenset(
@@ -146,7 +152,8 @@ def claim_of(text: str) -> Claim:
         denied=frozenset(stem(tokens[at]) for at in denied),
         stated=frozenset(stem(token) for at, token in telling if at not in denied),
         speakers=words_of(speaker[1]) if speaker else frozenset(),
-        is_said_by_pronoun=bool(_HE_SAYS.search(plain)),
+        is_attributed=is_said and not is_said_by_pronoun,
+        is_said_by_pronoun=is_said_by_pronoun,
         turns=any(token.lower() in _TURNS for token in tokens),
     )
 

@@ -45,8 +45,14 @@ _MOST_CITATIONS = 3
 _AS_GOOD = 0.2
 """A further document is cited if it supports the sentence about as well as the best one."""
 
+_SURE = 0.75
+"""Support from which one sentence needs no neighbour."""
+
 _WORTH_A_SECOND = 0.1
 """Neighbours are cited together when that supports at least this much more than one."""
+
+_ADDED = 2
+"""How many words of the sentence the second must add where the first supports it alone."""
 
 _LINE_WORDS = 0.6
 """What the share of the question's words counts beside the cosine: docs/notes.md."""
@@ -158,10 +164,15 @@ class Evidences:
             reverse=True,
         )
         best = singles[order[0]]
-        if best.score < SUPPORTED:
+        if best.score < _SURE:
             pair = self._with_neighbour(claim, asked, order[0], meanings)
-            if pair and pair.score >= max(SUPPORTED, best.score + _WORTH_A_SECOND):
+            if (
+                pair
+                and pair.score >= max(SUPPORTED, best.score + _WORTH_A_SECOND)
+                and (best.score < SUPPORTED or _added(claim, best, pair) >= _ADDED)
+            ):
                 return [pair]
+        if best.score < SUPPORTED:
             return [best] if best.score >= PARTLY else []
         enough = max(SUPPORTED, best.score - _AS_GOOD)
         said = _held(claim, best.evidence[0])
@@ -259,10 +270,8 @@ class Evidences:
                 covered += _BESIDE * weight  # a text that calls him Trump need not say Donald
             elif word in claim.names:
                 missing_names.add(word)
-        if not any(item.claim.is_said_by_pronoun for item in items):
-            speakers = claim.speakers & claim.names
-            if not any(holds(words, name) for name in speakers):
-                missing_names |= speakers  # what is said there, another may have said
+        if _is_said_by_another(claim, items):
+            missing_names |= claim.speakers & claim.names
         score = _WORDS_SHARE * covered / total + (1 - _WORDS_SHARE) * meaning
         if missing or missing_names:
             is_partly = len(missing) + len(missing_names) < len(claim.numbers | claim.names)
@@ -276,6 +285,27 @@ def _held(claim: Claim, item: Evidence) -> frozenset[str | float]:
     """What of ``claim`` the sentence ``item`` says itself."""
     words = {word for word in claim.words if holds(item.claim.words, word)}
     return frozenset(words) | (claim.numbers & item.claim.numbers)
+
+
+def _added(claim: Claim, one: Support, more: Support) -> int:
+    """How much of ``claim`` the sentences of ``more`` say that those of ``one`` do not."""
+    first, second = (
+        frozenset[str | float]().union(*(_held(claim, item) for item in support.evidence))
+        for support in (one, more)
+    )
+    return len(second - first)
+
+
+def _is_said_by_another(claim: Claim, items: tuple[Evidence, ...]) -> bool:
+    """Whether ``claim`` has somebody say what the items have somebody else say, or nobody."""
+    speakers = claim.speakers & claim.names
+    if not speakers:
+        return False
+    named = [any(holds(item.claim.words, name) for name in speakers) for item in items]
+    others = [item for item, is_named in zip(items, named, strict=True) if not is_named]
+    return any(item.claim.is_attributed for item in others) or not (
+        any(named) or any(item.claim.is_said_by_pronoun for item in items)
+    )
 
 
 def _contradict(one: Claim, other: Claim) -> bool:

@@ -313,3 +313,35 @@ def test_a_name_of_the_question_that_no_passage_has_is_not_supported() -> None:
 def test_a_heading_inside_a_document_is_no_evidence() -> None:
     text = "# The visit\n\nTwo planes landed.\n\n## What the envoy reported\n\nIt rained."
     assert not check("The envoy reported.", among=(document(text),)).citations
+
+
+CLAIMS = document(
+    "Anna Bell and Carl Dunn spoke on Sunday. Carl Dunn said that the harbour will be closed in "
+    "March. He said that the fees will rise.",
+    id_="claims.txt",
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("Carl Dunn said that the harbour will be closed in March.", "supported"),
+        ("Anna Bell said that the harbour will be closed in March.", "partly"),
+        ("Anna Bell has warned that the harbour will be closed in March.", "partly"),
+        ("Carl Dunn said that the fees will rise.", "supported"),
+    ],
+)
+def test_nobody_says_what_another_said(said: str, status: str) -> None:
+    asked = "What did Anna Bell and Carl Dunn say of the harbour and the fees?"
+    assert check(said, question=asked, among=(CLAIMS,)).status == status
+
+
+def test_a_neighbour_is_cited_too_where_it_says_much_more() -> None:
+    aid = document(
+        "The state backed the farmers with money and advice. The aim of the help was to let the "
+        "farmers organise their own markets.",
+        id_="aid.txt",
+    )
+    said = "The state helped with money and advice, to let the farmers organise their own markets."
+    (citation,) = check(said, question="How did the state help?", among=(aid,)).citations
+    assert citation.quote == aid.text
