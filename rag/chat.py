@@ -1,7 +1,7 @@
 """Questions in, answers with footnotes out: one conversation over one index."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -16,6 +16,7 @@ from rag.cite import Evidences, Footnotes
 from rag.collection import asks_about_collection, describe
 from rag.draft import Draft
 from rag.generate import Generate, LlamaCpp
+from rag.parts import joined, parts_of
 from rag.prompt import (
     ANSWER_RULES,
     JUDGE_RULES,
@@ -26,6 +27,7 @@ from rag.prompt import (
 from rag.records import (
     REFUSAL,
     Answer,
+    Citation,
     Done,
     Event,
     Retrieved,
@@ -165,11 +167,32 @@ class Chat:
             yield Done(self._describe(question, started))
             return
 
+        answers: list[Answer] = []
+        last = self._last
+        for part in parts_of(question):
+            if answers:
+                yield Token(" ")
+            known = [citation for answer in answers for citation in answer.citations]
+            answer, last = yield from self._answer(part, last, started=started, known=known)
+            answers.append(answer)
+        answer = joined(question, answers)
+        self._last = replace(last, question=question, answer=answer.text) if last else None
+        yield Done(answer)
+
+    def _answer(
+        self,
+        question: str,
+        last: _Turn | None,
+        *,
+        started: float,
+        known: Iterable[Citation],
+    ) -> Generator[Event, None, tuple[Answer, _Turn]]:
+        """The answer to a question that asks one thing, after ``last``; its events before."""
         # 1. Find passages, for what the question means in this conversation.
-        last = self._last if points_back(question) else None
+        last = last if points_back(question) else None
         before = last.texts if last else []
         query = " ".join([*before, question])
-        found = search.search(query, limit=PASSAGES)
+        found = self._search.search(query, limit=PASSAGES)
         hits = tuple(found) if any(h.similarity >= _LEAST_SIMILARITY for h in found) else ()
         searched = time.monotonic() - started
         yield Retrieved(hits)
@@ -180,11 +203,12 @@ class Chat:
         sentences: tuple[Sentence, ...] = ()
         signs: Signs | None = None
         if hits:
-            evidences = Evidences([*hits, *_new(last.hits if last else (), hits)], search.embed)
+            beside = _new(last.hits if last else (), hits)
+            evidences = Evidences([*hits, *beside], self._search.embed)
             excerpts = evidences.excerpts(query, characters=_READ)
             read = tuple(excerpt.hit for excerpt in excerpts)
             messages = answer_messages(question, excerpts, before=before)
-            footnotes = Footnotes(search.document)
+            footnotes = Footnotes(self._search.document, known=known)
             draft = Draft(
                 question,
                 evidences,
@@ -211,7 +235,6 @@ class Chat:
                 confidence=sum(logprobs) / max(tokens, 1),
                 strictness=self._strictness,
             )
-        self._last = _Turn(question, text, read)
         answer = Answer(
             question=question,
             query=query,
@@ -223,7 +246,7 @@ class Chat:
             signs=signs,
             timings=Timings(searched, first_token, time.monotonic() - started, tokens),
         )
-        yield Done(answer)
+        return answer, _Turn(question, text, read)
 
     def _describe(self, question: str, started: float) -> Answer:
         """Which documents there are: nothing is searched, and no model is asked."""

@@ -354,10 +354,12 @@ def _sentences_of(hit: Hit, at: int) -> list[Evidence]:
 class Footnotes:
     """Numbers the citations of one answer, from 1, in the order of their first use."""
 
-    def __init__(self, document: Callable[[str], Document | None]) -> None:
-        """``document`` gives a document by its id."""
+    def __init__(
+        self, document: Callable[[str], Document | None], *, known: Iterable[Citation] = ()
+    ) -> None:
+        """``document`` gives a document by its id; the ``known`` citations keep their numbers."""
         self._document = document
-        self._numbers: dict[tuple[str, int, int], int] = {}
+        self._numbers = {(c.document, c.start, c.end): c.number for c in known}
 
     def check(self, text: str, supports: list[Support], *, start: int) -> Sentence:
         """The sentence ``text``, at ``start`` in the answer, with its citations."""

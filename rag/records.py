@@ -6,10 +6,14 @@ from typing import Literal
 from index.records import Hit
 from rag.answerable import Signs
 
-Status = Literal["supported", "partly", "unsupported"]
+Status = Literal["supported", "partly", "unsupported", "missing"]
+"""How far the quotes support a sentence; “missing” says what of the question none answers."""
 
 REFUSAL = "The documents do not say."
 """The one refusal: code, page and tests all use this constant."""
+
+MISSING = "The documents do not say: "
+"""What stands before the part of a question that they do not answer, when they do the rest."""
 
 UNSUPPORTED = "[not in the documents]"
 """The mark of a sentence that nothing supports; only a lenient chat shows such sentences."""
@@ -102,8 +106,9 @@ class Answer:
         position = 0
         for sentence in self.sentences:
             marks = "".join(f"[{citation.number}]" for citation in sentence.citations)
-            marks = marks or UNSUPPORTED
-            pieces.append(f"{self.text[position : sentence.end]} {marks}")
+            if not marks and sentence.status != "missing":
+                marks = UNSUPPORTED
+            pieces.append(f"{self.text[position : sentence.end]} {marks}".rstrip())
             position = sentence.end
         return "".join(pieces) + self.text[position:]
 

@@ -230,3 +230,46 @@ def test_refusal_is_an_answer_record() -> None:
     assert isinstance(answer, Answer)
     assert str(answer) == REFUSAL
     assert answer.hits
+
+
+def test_of_two_questions_in_one_the_missing_one_is_named() -> None:
+    conversation, search, model = chat("The planes carried 35 tons of cargo.", REFUSAL)
+    answer = conversation.ask("How much cargo did the planes carry and who paid for it?")
+    assert (answer.is_refusal, [s.status for s in answer.sentences]) == (
+        False,
+        ["supported", "missing"],
+    )
+    assert answer.text == (
+        "The planes carried 35 tons of cargo. The documents do not say: Who paid for it?"
+    )
+    assert str(answer).startswith(
+        "The planes carried 35 tons of cargo. [1] The documents do not say: Who paid for it?\n\n[1]"
+    )
+    for sentence in answer.sentences:
+        assert answer.text[sentence.start : sentence.end] == sentence.text
+    assert "35 tons of cargo" in model.asked[1][-1]["content"]  # “it” is what stands before
+    assert len(search.queries) == 2
+
+
+def test_two_questions_in_one_number_their_quotes_on() -> None:
+    conversation, _, _ = chat(
+        "The planes carried 35 tons of cargo.", "The foreign ministers met in Moscow."
+    )
+    answer = conversation.ask("What did the planes carry and where did the ministers meet?")
+    assert [[c.number for c in s.citations] for s in answer.sentences] == [[1], [2]]
+    assert answer.timings.tokens == 13
+
+
+def test_two_questions_without_an_answer_are_one_refusal() -> None:
+    conversation, _, _ = chat()
+    answer = conversation.ask("What did the planes carry and where did the ministers meet?")
+    assert (answer.text, answer.sentences, answer.is_refusal) == (REFUSAL, (), True)
+
+
+def test_what_is_stopped_in_its_second_part_was_not_asked() -> None:
+    conversation, search, _ = chat("The planes carried 35 tons of cargo.", "The ministers met.")
+    events = conversation.stream("What did the planes carry and where did the ministers meet?")
+    assert sum(isinstance(next(events), Retrieved) for _ in range(12)) == 2
+    events.close()  # type: ignore[attr-defined]
+    conversation.ask("And who sent them?")
+    assert "planes" not in search.queries[-1]
