@@ -101,6 +101,9 @@ _TURNS = frozenset("but except however instead rather unlike".split())
 _NEGATION_REACH = 4
 """Words after a negation among which the one is that it denies."""
 
+_COUNTED = 3
+"""Words after a number that may name what it counts: “100 Russian military experts”."""
+
 _SHARED_LETTERS = 5
 """Words with this many first letters in common are forms of one: Venezuela, Venezuelan."""
 
@@ -115,6 +118,7 @@ class Claim:
     starts: frozenset[str]  # stems of capitalised words that begin one, which may be names
     numbers: frozenset[float]  # 17 billion is 17e9; “a hundred” is 100
     measures: frozenset[tuple[float, str]]  # those of them with a unit: (100, "time")
+    counts: frozenset[tuple[float, str]]  # numbers with each word of what they count
     denied: frozenset[str]  # stems of the words that a “not” stands before
     stated: frozenset[str]  # stems of those that stand without one, here or elsewhere
     speakers: frozenset[str]  # stems of who says what it tells: “Maria Zakharova said …”
@@ -148,6 +152,12 @@ def claim_of(text: str) -> Claim:
         numbers=frozenset(value for value, _ in numbers),
         measures=frozenset(
             (value, unit) for value, end in numbers for unit in [_unit(tokens[end:])] if unit
+        ),
+        counts=frozenset(
+            (value, stem(tokens[at]))
+            for value, end in numbers
+            for at in range(end, min(end + _COUNTED, len(tokens)))
+            if all(gap.isspace() for gap in between[end - 1 : at]) and _is_telling(tokens[at])
         ),
         denied=frozenset(stem(tokens[at]) for at in denied),
         stated=frozenset(stem(token) for at, token in telling if at not in denied),

@@ -112,6 +112,12 @@ def fits(question: str, answer: str, quotes: Sequence[str], *, before: str = "")
     )
 
 
+def asks_for_number(question: str) -> bool:
+    """Whether ``question`` asks how many or how much."""
+    asks = _ASKS.search(question)
+    return bool(asks and asks["number"])
+
+
 def _gives(kind: str, answer: str, quoted: str, *, question: str, before: str) -> bool:
     """Whether ``answer`` and ``quoted`` have a thing of that kind that the questions have not."""
     asked, said = claim_of(f"{before} {question}"), claim_of(answer)

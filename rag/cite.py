@@ -237,6 +237,14 @@ class Evidences:
             last = row
         return [Excerpt(self._hits[hit], " ".join(texts)) for hit, texts in found.items()]
 
+    def like(self, sentence: str) -> list[tuple[float, Evidence]]:
+        """Every sentence of the passages with its cosine to ``sentence``, nearest first."""
+        if not self._items:
+            return []
+        cosines = self._vectors @ self._embed([sentence])[0]
+        order = np.argsort(-cosines, kind="stable")
+        return [(float(cosines[row]), self._items[row]) for row in order]
+
     def quotes(self, evidence: Iterable[Evidence]) -> list[Excerpt]:
         """Each of ``evidence`` once, as something to read."""
         return [Excerpt(self._hits[item.hit], item.text) for item in dict.fromkeys(evidence)]

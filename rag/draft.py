@@ -7,8 +7,9 @@ from dataclasses import replace
 from index.sentences import Span, sentence_spans
 from rag.answerable import Signs, covered
 from rag.asked import fits
-from rag.cite import Evidence, Evidences, Excerpt, Footnotes, is_refusal
-from rag.records import REFUSAL, Sentence
+from rag.cite import Evidence, Evidences, Excerpt, Footnotes, Support, is_refusal
+from rag.differ import other_number
+from rag.records import DIFFERING, REFUSAL, Sentence
 
 _SETTLED = 12
 """Characters after a sentence's end by which an abbreviation would have shown itself."""
@@ -111,11 +112,19 @@ class Draft:
             return REFUSAL, (), signs
         placed: list[Sentence] = []
         end = -1
-        for sentence in sentences if self._is_lenient else kept:
+        for sentence in [*(sentences if self._is_lenient else kept), *self._differing(kept)]:
             start = end + 1
             end = start + len(sentence.text)
             placed.append(replace(sentence, start=start, end=end))
         return " ".join(sentence.text for sentence in placed), tuple(placed), signs
+
+    def _differing(self, kept: list[Sentence]) -> Iterator[Sentence]:
+        """A sentence that quotes a document which gives another number, if one does."""
+        said = " ".join(sentence.text for sentence in kept)
+        other = other_number(self._question, said, self._evidences)
+        if other:
+            text = DIFFERING.format(" ".join(other.text.split()))
+            yield self._footnotes.check(text, [Support(1.0, (other,))], start=0)
 
     def _sentences(self) -> list[Sentence]:
         """All of the draft so far, checked."""

@@ -15,6 +15,9 @@ REFUSAL = "The documents do not say."
 MISSING = "The documents do not say: "
 """What stands before the part of a question that they do not answer, when they do the rest."""
 
+DIFFERING = "Another document gives another number: “{}”"
+"""What is added to an answer when the documents do not agree."""
+
 UNSUPPORTED = "[not in the documents]"
 """The mark of a sentence that nothing supports; only a lenient chat shows such sentences."""
 
