@@ -88,13 +88,12 @@ SAYS = r"""(?:said|says|stat(?:ed|es)|claim(?:ed|s)|call(?:ed|s)|told|tells|warn
     |urge[ds])\b"""
 """Verbs of reported speech, for verbose patterns."""
 
-_SPEAKER = re.compile(rf"^((?:[\w.'’-]+\ ){{1,6}}?)(?:(?:has|have|had|also)\ )*{SAYS}", re.VERBOSE)
+_HAS_SAID = rf"(?:(?:has|have|had|also)\ )*{SAYS}"
+_SPEAKER = re.compile(rf"^((?:[\w.'’-]+\ ){{1,6}}?){_HAS_SAID}", re.VERBOSE)
 _IS_SAID = re.compile(rf"\b{SAYS}(?!\W*$)", re.VERBOSE | re.IGNORECASE)
 """Not at the end: “…, the article says” names nobody."""
 
-_HE_SAYS = re.compile(
-    rf"\b(?:he|she|they|who)\ (?:(?:has|have|had|also)\ )*{SAYS}", re.VERBOSE | re.IGNORECASE
-)
+_HE_SAYS = re.compile(rf"\b(?:he|she|they|who)\ {_HAS_SAID}", re.VERBOSE | re.IGNORECASE)
 
 _CONTRACTION = re.compile(r"n['’]t$")
 _TURNS = frozenset("but except however instead rather unlike".split())

@@ -17,6 +17,8 @@ _YES_OR_NO = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
+QUESTION_WORD = "(?:who|whom|whose|what|when|where|why|how|which)"
+
 _KINDS = {
     "number": r"""how\ (?:many|much|old)
       | (?:what|which)\ (?:percentage|percent|number|amount|share)""",
@@ -33,7 +35,7 @@ _KINDS = {
         | (?:\w[\w.-]*\ ?)+['’]s?\ (?P<whose>[a-z][a-z -]*)(?=\W*$))""",
     "degree": r"""how\ (?!(?:am|is|are|was|were|do|does|did|has|have|had|can|could|will|would|shall
         |should|may|might|must|to)\b)""",
-    "other": "how | why | what | which | who | whom | whose",
+    "other": QUESTION_WORD,
 }
 _ASKS = re.compile(
     rf"\b(?:{'|'.join(rf'(?P<{kind}>{asks})' for kind, asks in _KINDS.items())})\b",
@@ -43,14 +45,16 @@ _ASKS = re.compile(
 _LEAD = 3
 """Words before it, where no question mark says that it asks: “in about which year”."""
 
-_QUANTITY = re.compile(
-    r"""\b(?:hundred|thousand|million|billion|dozen|percent|half|twice|third|quarter|several|few\b
-      |none\b|no\b|one\b|single|most\b|all\b)""",
-    re.VERBOSE | re.IGNORECASE,
-)
+_CALENDAR = """monday tuesday wednesday thursday friday saturday sunday january february march
+    april may june july august september october november december"""
+_DAY_OR_MONTH = "|".join(_CALENDAR.split()).replace("may", r"may\b")
 _UNIT = r"(?:second|minute|hour|day|night|week|month|year|decade|centur)"
 _TELLS = {
-    "number": _QUANTITY,
+    "number": re.compile(
+        r"""\b(?:hundred|thousand|million|billion|dozen|percent|half|twice|third|quarter|several
+          |few\b|none\b|no\b|one\b|single|most\b|all\b)""",
+        re.VERBOSE | re.IGNORECASE,
+    ),
     "duration": re.compile(
         rf"\b[\w.,]+[\s-]{_UNIT} | \b(?:since|until|as\ long|permanent|indefinite)",
         re.VERBOSE | re.IGNORECASE,
@@ -60,8 +64,7 @@ _TELLS = {
         re.VERBOSE | re.IGNORECASE,
     ),
     "time": re.compile(
-        rf"""\b(?:{_UNIT}|monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february
-          |march|april|may\b|june|july|august|september|october|november|december|yesterday|today
+        rf"""\b(?:{_UNIT}|{_DAY_OR_MONTH}|yesterday|today
           |annual|after|before|during|since|until|as\ long)""",
         re.VERBOSE | re.IGNORECASE,
     ),
@@ -81,9 +84,8 @@ _SHORT = 3
 
 _EMPTY = LIGHT | frozenset(
     stem(word)
-    for word in """monday tuesday wednesday thursday friday saturday sunday january february march
-    april may june july august september october november december day week month year recent last
-    next today yesterday morning evening according passage text""".split()
+    for word in f"""{_CALENDAR} day week month year recent last next today yesterday morning
+    evening according passage text""".split()
 )
 """What answers neither who nor where nor what."""
 

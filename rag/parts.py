@@ -4,16 +4,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rag.asked import QUESTION_WORD
 from rag.records import MISSING, REFUSAL, Answer, Sentence
 
-_ASKS = r"(?:who|whom|whose|what|when|where|why|how|which)"
 _SHARED = re.compile(
-    rf"^(?P<one>{_ASKS})\ (?:and|or)\ (?P<two>{_ASKS})\ (?P<rest>.+)$", re.VERBOSE | re.IGNORECASE
+    rf"^(?P<one>{QUESTION_WORD})\ (?:and|or)\ (?P<two>{QUESTION_WORD})\ (?P<rest>.+)$",
+    re.VERBOSE | re.IGNORECASE,
 )
 _BOTH = re.compile(
-    rf"^(?P<one>.+?)[,;]?\ (?:and|or)\ (?P<two>{_ASKS}\ .+)$", re.VERBOSE | re.IGNORECASE
+    rf"^(?P<one>.+?)[,;]?\ (?:and|or)\ (?P<two>{QUESTION_WORD}\ .+)$", re.VERBOSE | re.IGNORECASE
 )
-_WORD = re.compile(rf"\b{_ASKS}\b", re.IGNORECASE)
+_WORD = re.compile(rf"\b{QUESTION_WORD}\b", re.IGNORECASE)
 
 _SHORTEST = 2
 """Words of a question that stands by itself."""
