@@ -167,6 +167,15 @@ def claim_of(text: str) -> Claim:
     )
 
 
+def telling_words(text: str) -> list[tuple[str, int, int]]:
+    """The stem of each telling word or number of ``text``, and where it stands."""
+    return [
+        (stem(match.group()), *match.span())
+        for match in _WORD.finditer(text)
+        if match.group().lower() not in STOPWORDS
+    ]
+
+
 def words_of(text: str) -> frozenset[str]:
     """The stems of the telling words of ``text``, as in its claim."""
     return frozenset(stem(token) for token in _WORD.findall(_plain(text)) if _is_telling(token))

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from index.records import Vectors
+from index.records import Reading, Vectors
 from models.catalog import default, find
 from models.errors import ModelError
 from models.resolve import local_path
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from torch import Tensor
 
 
 class SentenceEmbedder:
@@ -56,6 +57,31 @@ class SentenceEmbedder:
             self._model.encode(texts, normalize_embeddings=True, show_progress_bar=False),
             dtype=np.float32,
         )
+
+    def read(self, texts: list[str]) -> list[Reading]:
+        """``texts`` with a vector for each of their tokens; the end of a long one is not read.
+
+        Raises ModelError like ``embed``.
+        """
+        if not texts:
+            return []
+        read = self._model.encode(
+            texts, output_value=None, normalize_embeddings=True, show_progress_bar=False
+        )
+        spans = self._model.tokenizer(
+            texts,
+            truncation=True,
+            max_length=self._model.max_seq_length,
+            return_offsets_mapping=True,
+        )["offset_mapping"]
+        return [_reading(one, np.array(span)) for one, span in zip(read, spans, strict=True)]
+
+
+def _reading(read: dict[str, "Tensor"], spans: NDArray[np.int64]) -> Reading:
+    """Without the two marks that the tokenizer puts around a text."""
+    tokens = read["token_embeddings"].numpy()[1 : len(spans) - 1]
+    lengths = np.linalg.norm(tokens, axis=1, keepdims=True)
+    return Reading(read["sentence_embedding"].numpy(), tokens / lengths, spans[1:-1])
 
 
 class CrossEncoderReranker:

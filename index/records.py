@@ -72,6 +72,15 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """A text as an embedding model reads it: its vector, and one for each of its tokens."""
+
+    vector: Vectors  # float32 (d,), unit length
+    tokens: Vectors  # float32 (n, d), unit length: each token in its context
+    spans: NDArray[np.int64]  # (n, 2): the characters of the text that each token is
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """A row of an index that one search found. The searcher says the score's scale."""
 
@@ -131,6 +140,9 @@ class Embedder(Protocol):
 
     def embed(self, texts: list[str]) -> Vectors:
         """Vectors of ``texts``: float32, (len(texts), dimension), unit length."""
+
+    def read(self, texts: list[str]) -> list[Reading]:
+        """``texts`` with a vector for each, and one for each of their tokens."""
 
 
 class Reranker(Protocol):

@@ -7,7 +7,7 @@ import numpy as np
 
 from index.embed import SentenceEmbedder
 from index.rank import scores
-from index.records import Document, Embedder, Hit, Reranker, Vectors
+from index.records import Document, Embedder, Hit, Reading, Reranker, Vectors
 from index.store import Generation, current_generation, rebuild_command
 from models.errors import StoreError
 
@@ -104,6 +104,10 @@ class Index:
     def embed(self, texts: list[str]) -> Vectors:
         """Vectors of ``texts``: float32, (len(texts), dimension), unit length."""
         return self.embedder.embed(texts)
+
+    def read(self, texts: list[str]) -> list[Reading]:
+        """``texts`` with a vector for each, and one for each of their tokens."""
+        return self.embedder.read(texts)
 
     def document(self, id_: str) -> Document | None:
         """The document with that id as it was indexed, or None."""

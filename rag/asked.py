@@ -90,17 +90,19 @@ _EMPTY = LIGHT | frozenset(
 """What answers neither who nor where nor what."""
 
 
-def fits(question: str, answer: str, quotes: Sequence[str], *, before: str = "") -> bool:
+def fits(
+    question: str, answer: str, quotes: Sequence[str], *, said: float = 1.0, before: str = ""
+) -> bool:
     """Whether ``answer`` gives a thing of the kind that ``question`` asks for, as ``quotes`` do.
 
     Asked for a number, time, name or place, it must give one that the question does not; asked
     for anything else than yes or no or “how rich?”, something that the question does not. Asked
-    whether something is so, or who said it, the quotes must say it.
-    ``before`` is the question that ``question`` leans on.
+    whether something is so, or who said it, the quotes must say it; ``said`` is how much of the
+    answer they say, also in other words. ``before`` is the question that ``question`` leans on.
     """
     asks = _ASKS.search(question)
     if _YES_OR_NO.search(question):
-        return covered(answer, quotes) >= _SAID_AGAIN
+        return said >= _SAID_AGAIN
     if not asks or asks["degree"]:
         return True
     if not question.endswith("?") and len(question[: asks.start()].split()) > _LEAD:

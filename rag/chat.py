@@ -7,21 +7,22 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from index.embed import CrossEncoderReranker
-from index.records import Document, Hit, Vectors
+from index.records import Document, Hit, Reading
 from index.search import Index
 from models.errors import QuestionError
 from models.resolve import resolve_llm
 from rag.answerable import STRICTNESS, Signs
-from rag.cite import Evidences, Footnotes
+from rag.choose import Judge, choose
+from rag.cite import Footnotes
 from rag.collection import asks_about_collection, describe
-from rag.draft import Draft
+from rag.draft import Draft, is_refusal
+from rag.evidence import Evidences
 from rag.generate import Generate, LlamaCpp
 from rag.parts import joined, parts_of
 from rag.prompt import (
     ANSWER_RULES,
     JUDGE_RULES,
     answer_messages,
-    judge_messages,
     points_back,
 )
 from rag.records import (
@@ -39,9 +40,6 @@ from rag.records import (
 
 PASSAGES = 8
 """Passages that are found for a question; the model reads the sentences of them that matter."""
-
-_READ = 1300
-"""Characters of them that are read: docs/notes.md has what more and fewer are worth."""
 
 _LEAST_SIMILARITY = 0.2
 """Cosine below which a passage has nothing to do with a question (all-MiniLM-L6-v2)."""
@@ -67,8 +65,8 @@ class Search(Protocol):
     def document_ids(self) -> list[str]:
         """The id of every document, sorted."""
 
-    def embed(self, texts: list[str]) -> Vectors:
-        """Vectors of ``texts``: float32, (len(texts), d), unit length."""
+    def read(self, texts: list[str]) -> list[Reading]:
+        """``texts`` with a vector for each, and one for each of their tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +124,7 @@ class Chat:
         """
         search = Index.open(name, reranker=CrossEncoderReranker(reranker) if reranker else None)
         generate = load_model(model)
-        search.embed([""])  # loads the embedder now, not while the first question waits
+        search.read([""])  # loads the embedder now, not while the first question waits
         return cls(search=search, generate=generate, strictness=strictness, is_lenient=is_lenient)
 
     def fresh(self) -> "Chat":
@@ -204,8 +202,10 @@ class Chat:
         signs: Signs | None = None
         if hits:
             beside = _new(last.hits if last else (), hits)
-            evidences = Evidences([*hits, *beside], self._search.embed)
-            excerpts = evidences.excerpts(query, characters=_READ)
+            evidences = Evidences([*hits, *beside], self._search.read)
+            judge = Judge(self._generate, question, before)
+            choice = choose(query, evidences, judge)
+            excerpts = evidences.in_context(choice.evidence)
             read = tuple(excerpt.hit for excerpt in excerpts)
             messages = answer_messages(question, excerpts, before=before)
             footnotes = Footnotes(self._search.document, known=known)
@@ -214,6 +214,7 @@ class Chat:
                 evidences,
                 footnotes,
                 before=last.question if last else "",
+                chosen=choice.evidence,
                 is_lenient=self._is_lenient,
             )
             logprobs: list[float] = []
@@ -227,9 +228,12 @@ class Chat:
             tokens = len(logprobs)
 
             # 3. What stands after the check is the answer, if its quotes alone give it, too.
+            #    Where the model's own words fail the check, those that it chose may answer.
             quotes = draft.quotes()
-            judged = judge_messages(question, quotes, before=before)
-            odds = self._generate.yes(judged) if quotes else 0.0
+            if not quotes and choice.is_answer and not is_refusal(draft.text):
+                draft.replace(choice.evidence[0].text)
+                quotes = draft.quotes()
+            odds = judge.odds(quotes) if quotes else 0.0
             text, sentences, signs = draft.finish(
                 odds=odds,
                 confidence=sum(logprobs) / max(tokens, 1),

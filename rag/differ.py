@@ -3,7 +3,7 @@
 from index.claims import claim_of
 from rag.answerable import covered
 from rag.asked import asks_for_number
-from rag.cite import Evidence, Evidences
+from rag.evidence import Evidence, Evidences
 
 _ABOUT = 0.6
 """How many of the question's words a sentence must hold to speak of the same."""

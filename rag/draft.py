@@ -1,14 +1,15 @@
 """The model's text while it grows: each sentence is checked as soon as it is whole."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from index.sentences import Span, sentence_spans
 from rag.answerable import Signs, covered
 from rag.asked import fits
-from rag.cite import Evidence, Evidences, Excerpt, Footnotes, Support, is_refusal
+from rag.cite import Footnotes
 from rag.differ import other_number
+from rag.evidence import Evidence, Evidences, Excerpt, Support
 from rag.records import DIFFERING, REFUSAL, Sentence
 
 _SETTLED = 12
@@ -32,6 +33,23 @@ _NAMES_PASSAGE = re.compile(rf"^\W*(?:{_FROM})?{_PASSAGE}\b", re.IGNORECASE)
 
 _SPACED = re.compile(r"\bU\. S\.")
 
+_REFUSING = re.compile(
+    r"""(?:passages?|documents?|texts?|sources?|information|context)\b[^.]{0,60}
+        \b(?:do|does|did|is|are)(?:\ not|n['’]t)\b[^.]{0,40}
+        \b(?:say|contain|mention|provide|specif|state|give|include|answer|indicate|identif
+           |disclos|available|discuss|address|detail)
+      | \b(?:no|not\ enough)\ (?:information|mention|details?)\b
+      | \bnot\ (?:mentioned|specified|stated|provided|given|disclosed|available)
+        \ (?:in|by)\ the\ (?:passages?|documents?|texts?)
+      | \bI\ (?:do\ not|don['’]t|cannot|can['’]t)\ (?:know|answer|find|provide|assist|help)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def is_refusal(sentence: str) -> bool:
+    """Whether a sentence of the model says that the documents do not answer."""
+    return REFUSAL.rstrip(".").lower() in sentence.lower() or bool(_REFUSING.search(sentence))
+
 
 def _plain(text: str) -> str:
     """A sentence as it was written, without marks and without “According to the passage”."""
@@ -49,19 +67,23 @@ class Draft:
         footnotes: Footnotes,
         *,
         before: str = "",
+        chosen: Sequence[Evidence] = (),
         is_lenient: bool = False,
     ) -> None:
         """Starts empty. A lenient draft keeps sentences that nothing supports, marked so.
 
-        ``before`` is the question that ``question`` leans on, if it does.
+        ``before`` is the question that ``question`` leans on, if it does; ``chosen`` what the
+        model reads.
         """
         self.text = ""
         self._question = question
         self._before = before
+        self._chosen = chosen
         self._evidences = evidences
         self._footnotes = footnotes
         self._is_lenient = is_lenient
         self._checked: dict[Span, Sentence] = {}
+        self._said: dict[Sentence, float] = {}  # how much of it the best evidence says
         self._evidence: list[Evidence] = []  # all that is cited
 
     def add(self, piece: str) -> Iterator[Sentence]:
@@ -72,6 +94,12 @@ class Draft:
                 sentence = self._check(span)
                 if self._is_lenient or sentence.status != "unsupported":
                     yield sentence
+
+    def replace(self, text: str) -> None:
+        """Begins anew, with the whole of another text."""
+        self.text = text
+        self._checked.clear()
+        self._evidence.clear()
 
     def quotes(self) -> list[Excerpt]:
         """What the draft, which is whole, is cited with; nothing if it cannot stand anyway."""
@@ -124,7 +152,7 @@ class Draft:
         other = other_number(self._question, said, self._evidences)
         if other:
             text = DIFFERING.format(" ".join(other.text.split()))
-            yield self._footnotes.check(text, [Support(1.0, (other,))], start=0)
+            yield self._footnotes.check(text, [Support(1.0, (other,), 1.0, 1.0, 1.0)], start=0)
 
     def _sentences(self) -> list[Sentence]:
         """All of the draft so far, checked."""
@@ -133,7 +161,8 @@ class Draft:
     def _fits(self, kept: list[Sentence]) -> bool:
         quotes = [citation.quote for sentence in kept for citation in sentence.citations]
         text = " ".join(sentence.text for sentence in kept)
-        return fits(self._question, text, quotes, before=self._before)
+        said = min((self._said[sentence] for sentence in kept), default=0.0)
+        return fits(self._question, text, quotes, said=said, before=self._before)
 
     def _check(self, span: Span) -> Sentence:
         if span not in self._checked:
@@ -141,10 +170,14 @@ class Draft:
             supports = (
                 []
                 if is_refusal(text)
-                else self._evidences.support(text, question=self._question, before=self._before)
+                else self._evidences.support(
+                    text, question=self._question, before=self._before, chosen=self._chosen
+                )
             )
             self._evidence += [item for support in supports for item in support.evidence]
-            self._checked[span] = self._footnotes.check(text, supports, start=span.start)
+            sentence = self._footnotes.check(text, supports, start=span.start)
+            self._checked[span] = sentence
+            self._said[sentence] = supports[0].covered if supports else 0.0
         return self._checked[span]
 
 

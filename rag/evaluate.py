@@ -15,7 +15,7 @@ from ir_measures import RR, R, Success, nDCG
 from scipy.stats import bootstrap
 from torchmetrics.functional.text import squad
 
-from index.records import Document, Hit, Vectors
+from index.records import Document, Hit, Reading
 from models.progress import OnProgress, Progress
 from rag.chat import Chat, Search
 from rag.questions import Gold, Question
@@ -115,9 +115,9 @@ class WithoutGold:
         """The id of every document, also of those that are hidden."""
         return self._search.document_ids()
 
-    def embed(self, texts: list[str]) -> Vectors:
-        """Vectors of ``texts``."""
-        return self._search.embed(texts)
+    def read(self, texts: list[str]) -> list[Reading]:
+        """``texts`` with a vector for each, and one for each of their tokens."""
+        return self._search.read(texts)
 
 
 def evaluate(

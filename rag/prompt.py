@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TypedDict
 
-from rag.cite import Excerpt
+from rag.evidence import Excerpt
 
 _ANSWER_RULES = """\
 You answer questions from the passages that you are given, in one to three short, complete \

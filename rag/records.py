@@ -39,7 +39,7 @@ class Citation:
     end: int
     page: int | None  # for formats that have pages, counted from 1
     where: str  # within the document, for a reader: “page 3”, “sheet Budget, row 17”; may be ""
-    support: float  # how well the quote supports its sentence, 0 to 1
+    support: float  # how likely it is that the quote supports its sentence, 0 to 1
     author: str = ""  # this and what follows as the document gives it
     date: str = ""
     source: str = ""  # the address it was saved from

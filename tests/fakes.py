@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import numpy as np
 
-from index.records import Document, Hit, Passage, Vectors
+from index.records import Document, Hit, Passage, Reading, Vectors
 from index.split import split
 from rag.generate import Piece
 from rag.prompt import Message
@@ -31,6 +31,14 @@ class WordEmbedder:
                 vectors[row, hashlib.md5(word.encode()).digest()[0] % self.dimension] += 1  # noqa: S324
         unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return unit
+
+    def read(self, texts: list[str]) -> list[Reading]:
+        return [self._reading(text) for text in texts]
+
+    def _reading(self, text: str) -> Reading:
+        spans = [match.span() for match in re.finditer(r"\w+", text)]
+        tokens = self.embed([text[start:end] for start, end in spans])
+        return Reading(self.embed([text])[0], tokens, np.array(spans).reshape(-1, 2))
 
 
 class ListSearch:
@@ -62,8 +70,8 @@ class ListSearch:
     def document_ids(self) -> list[str]:
         return sorted(self._documents)
 
-    def embed(self, texts: list[str]) -> Vectors:
-        return self._embedder.embed(texts)
+    def read(self, texts: list[str]) -> list[Reading]:
+        return self._embedder.read(texts)
 
 
 class ScriptedModel:
@@ -74,7 +82,7 @@ class ScriptedModel:
 
     name = "scripted"
 
-    def __init__(self, *texts: str, odds: float = 2.0) -> None:
+    def __init__(self, *texts: str, odds: float = 0.9) -> None:
         self._texts = list(texts)
         self.odds = odds
         self.asked: list[list[Message]] = []

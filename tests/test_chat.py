@@ -65,6 +65,14 @@ def test_what_nothing_supports_becomes_the_refusal() -> None:
     assert (answer.text, answer.is_refusal, answer.citations) == (REFUSAL, True, ())
 
 
+def test_where_the_models_words_fail_those_that_it_chose_answer() -> None:
+    conversation, _, model = chat("The planes carried ninety elephants to Paris.")
+    model.odds = 2.0
+    answer = conversation.ask("How much cargo did the planes carry?")
+    assert answer.text == answer.citations[0].quote
+    assert "35 tons of cargo" in answer.text
+
+
 def test_a_refusal_in_the_models_own_words_is_the_refusal() -> None:
     conversation, _, _ = chat("The passages do not mention any cargo. It was 35 tons of cargo.")
     answer = conversation.ask("How much cargo did the planes carry?")
@@ -74,12 +82,9 @@ def test_a_refusal_in_the_models_own_words_is_the_refusal() -> None:
 def test_the_model_is_asked_whether_the_quotes_alone_answer() -> None:
     conversation, _, model = chat("The planes carried 35 tons of cargo.")
     conversation.ask("How much cargo did the planes carry?")
-    (judged,), (asked,) = model.judged, model.asked
-    assert "Two military planes landed" in asked[-1]["content"]
-    assert judged[-1]["content"] == (
-        "Passages:\n\nFrom “Planes land”:\nThe planes carried 35 tons of cargo.\n\n"
-        "Question: How much cargo did the planes carry?\nAnswerable?"
-    )
+    judged = [messages[-1]["content"] for messages in model.judged]
+    read = "Passages:\n\nFrom “Planes land”:\nThe planes carried 35 tons of cargo.\n\nQuestion: "
+    assert judged.count(f"{read}How much cargo did the planes carry?\nAnswerable?") == 1
 
 
 @pytest.mark.parametrize(("odds", "is_refusal"), [(2.0, False), (-4.0, True)])

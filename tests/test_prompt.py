@@ -3,7 +3,7 @@
 import pytest
 
 from index.records import Hit, Passage
-from rag.cite import Excerpt
+from rag.evidence import Excerpt
 from rag.prompt import (
     ANSWER_RULES,
     JUDGE_RULES,

@@ -3,9 +3,11 @@
 import pytest
 
 from index.claims import claim_of
-from index.records import Document, Hit
+from index.records import Document, Hit, Vectors
 from index.split import split
-from rag.cite import SUPPORTED, Evidences, Footnotes, is_refusal
+from rag.cite import Footnotes
+from rag.draft import is_refusal
+from rag.evidence import SUPPORTED, Evidences
 from rag.records import REFUSAL, Sentence
 from tests.fakes import WordEmbedder, document
 
@@ -21,12 +23,28 @@ LETTER = document(
 )
 
 
+class Thesaurus(WordEmbedder):
+    """Takes the words of each line for one."""
+
+    def __init__(self, *same: str) -> None:
+        super().__init__()
+        self._same = {word: words.split()[0] for words in same for word in words.split()}
+
+    def embed(self, texts: list[str]) -> Vectors:
+        return super().embed([self._same.get(text, text) for text in texts])
+
+
 def check(
-    text: str, *, question: str = "", among: tuple[Document, ...] = (NEWS, LETTER)
+    text: str,
+    *,
+    question: str = "",
+    among: tuple[Document, ...] = (NEWS, LETTER),
+    embedder: WordEmbedder | None = None,
 ) -> Sentence:
     documents = {d.id: d for d in among}
     hits = [Hit(passage, 0.03, 0.5) for d in documents.values() for passage in split(d)]
-    supports = Evidences(hits, WordEmbedder().embed).support(text, question=question)
+    evidences = Evidences(hits, (embedder or WordEmbedder()).read)
+    supports = evidences.support(text, question=question)
     return Footnotes(documents.get).check(text, supports, start=0)
 
 
@@ -240,12 +258,29 @@ def test_a_fragment_is_read_with_its_question() -> None:
 def test_a_fragment_is_read_with_the_question_that_its_own_leans_on() -> None:
     documents = {d.id: d for d in (NEWS, LETTER)}
     hits = [Hit(passage, 0.03, 0.5) for d in documents.values() for passage in split(d)]
-    evidences = Evidences(hits, WordEmbedder().embed)
+    evidences = Evidences(hits, WordEmbedder().read)
     (best, *_) = evidences.support(
         "On Saturday.", question="On what day?", before="How many planes landed?"
     )
     assert best.evidence[0].text.startswith("Two planes landed outside the capital on Saturday")
     assert best.score >= SUPPORTED
+
+
+def test_a_word_of_the_question_may_be_said_in_another() -> None:
+    text, question = "The freight weighed 35 tons.", "What was the weight of the freight?"
+    assert check(text, question=question).status != "supported"
+    knowing = Thesaurus("cargo freight", "carried weighed")
+    sentence = check(text, question=question, embedder=knowing)
+    assert sentence.status == "supported"
+    assert all("35 tons of cargo" in citation.quote for citation in sentence.citations)
+
+
+def test_a_word_of_the_answer_may_not() -> None:
+    evidences = evidences_of(NEWS, embedder=Thesaurus("minister envoy"))
+    question = "Who met his counterpart on Sunday?"
+    (known, *_) = evidences.support("The minister met his counterpart.", question=question)
+    (other, *_) = evidences.support("The envoy met his counterpart.", question=question)
+    assert known.score > other.score
 
 
 def test_that_something_was_held_need_not_be_said() -> None:
@@ -254,25 +289,57 @@ def test_that_something_was_held_need_not_be_said() -> None:
     assert check(said, among=(document(text),)).status == "supported"
 
 
-def test_excerpts_are_the_nearest_sentences_in_their_order() -> None:
-    titled = document(
-        "# Planes land\n\nTwo planes land. It rained. It snowed. They carried cargo in planes.",
-        id_="titled.txt",
-        title="Planes land",
-    )
-    hits = [Hit(passage, 0.03, 0.5) for d in (titled, NEWS) for passage in split(d)]
-    evidences = Evidences(hits, WordEmbedder().embed)
-    (few,) = evidences.excerpts("Do two planes land?", characters=50)
-    assert few.text == "Two planes land. … They carried cargo in planes."
-    whole = evidences.excerpts("Do two planes land?", characters=5000)
-    assert [excerpt.hit for excerpt in whole] == hits
-    assert whole[0].text == "Two planes land. It rained. It snowed. They carried cargo in planes."
+TITLED = document(
+    "# Planes land\n\nTwo planes land. It rained. They carried cargo in planes. It snowed.",
+    id_="titled.txt",
+    title="Planes land",
+)
+
+
+def evidences_of(*documents: Document, embedder: WordEmbedder | None = None) -> Evidences:
+    hits = [Hit(passage, 0.03, 0.5) for d in documents for passage in split(d)]
+    return Evidences(hits, (embedder or WordEmbedder()).read)
+
+
+def nearest(question: str, evidences: Evidences, *, limit: int) -> list[str]:
+    return [item.text for _, item in evidences.nearest(question, limit=limit)]
+
+
+def test_the_nearest_sentences_come_first_and_titles_never() -> None:
+    evidences = evidences_of(TITLED, NEWS)
+    (best,) = nearest("Do two planes land?", evidences, limit=1)
+    assert best == "Two planes land."
+    more = nearest("Do two planes land?", evidences, limit=50)
+    assert more[0] == best
+    assert "It snowed." not in more  # far behind
+    assert not any(text.startswith("#") for text in more)
+
+
+def test_a_sentence_in_other_words_is_near() -> None:
+    evidences = evidences_of(TITLED, embedder=Thesaurus("cargo freight", "planes aircraft"))
+    assert nearest("What freight was in the aircraft?", evidences, limit=1) == [
+        "They carried cargo in planes."
+    ]
+
+
+def test_nothing_is_near_where_nothing_was_found() -> None:
+    assert evidences_of().nearest("Do two planes land?", limit=3) == []
+
+
+def test_what_leans_on_a_sentence_is_read_with_it() -> None:
+    evidences = evidences_of(TITLED, NEWS)
+    (_, cargo), *_ = evidences.nearest("What cargo did they carry in planes?", limit=1)
+    (excerpt,) = evidences.in_context([cargo])
+    assert excerpt.text == "It rained. They carried cargo in planes."
+    (_, landing), *_ = evidences.nearest("Do two planes land?", limit=1)
+    (excerpt,) = evidences.in_context([cargo, landing])
+    assert excerpt.text == "Two planes land. It rained. They carried cargo in planes."
 
 
 def test_an_endless_sentence_is_read_in_part() -> None:
-    row = document("planes: " + "and more and more " * 60, id_="row.txt")
-    hits = [Hit(passage, 0.03, 0.5) for passage in split(row)]
-    (excerpt,) = Evidences(hits[:1], WordEmbedder().embed).excerpts("planes?", characters=100)
+    evidences = evidences_of(document("planes: " + "and more and more " * 60, id_="row.txt"))
+    ((_, row),) = evidences.nearest("planes?", limit=1)
+    (excerpt,) = evidences.in_context([row])
     assert len(excerpt.text) == 501
     assert excerpt.text.endswith("…")
 

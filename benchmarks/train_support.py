@@ -1,0 +1,91 @@
+"""The weights of the support check, from claims whose sources were judged by people.
+
+    python -m benchmarks.train_support WICE.jsonl
+
+Each line has a ``claim``, the sentences of the article that it cites as ``evidence``, and a
+``label``: “supported” against the rest (WiCE: Kamoi et al., EMNLP 2023). The evidence of a claim is
+its twelve best aligned sentences. The figures are five-fold: each fold is scored with
+weights that were fitted to the others.
+"""
+
+import json
+from dataclasses import astuple, fields, replace
+from pathlib import Path
+
+import click
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from tqdm import tqdm
+
+from index.claims import claim_of, share, weights
+from index.embed import SentenceEmbedder
+from rag import support
+from rag.support import Signs, nearness, signs
+
+_LOOKED_AT = 40
+"""Sentences of an article that are aligned: those with most of the claim's words."""
+
+_EVIDENCE = 12
+
+
+def signs_of(text: str, sentences: list[str], embedder: SentenceEmbedder) -> Signs:
+    """The signs that ``sentences`` support the claim ``text``."""
+    claim = claim_of(text)
+    claim = replace(claim, names=claim.names | claim.starts)
+    claims = [claim_of(sentence) for sentence in sentences]
+    asked = weights(claim.words, [one.words for one in claims])
+    shares = np.array([share(asked, one.words) for one in claims])
+    likely = [int(at) for at in np.argsort(-shares, kind="stable")[:_LOOKED_AT]]
+    sentence, *evidence = embedder.read([text, *(sentences[at] for at in likely)])
+    near = nearness(text, sentence, evidence)
+    best = np.argsort(-near.tokens.sum(axis=0), kind="stable")[:_EVIDENCE]
+    return signs(claim, near, {int(at): claims[likely[at]] for at in best})
+
+
+@click.command()
+@click.argument("judged", type=click.Path(path_type=Path, exists=True))
+@click.option("--write/--no-write", default=True, help="Keep the weights in rag/support.json.")
+def train(judged: Path, write: bool) -> None:
+    """Fits the weights to the claims in JUDGED and says how well they tell them apart."""
+    cases = [json.loads(line) for line in judged.read_text(encoding="utf-8").splitlines()]
+    embedder = SentenceEmbedder()
+    names = [field.name for field in fields(Signs)]
+    features = np.array(
+        [
+            astuple(signs_of(case["claim"], [s for s in case["evidence"] if s.strip()], embedder))
+            for case in tqdm(cases, desc="Aligning claims")
+        ]
+    )
+    labels = np.array([case["label"] == "supported" for case in cases])
+    model = LogisticRegression(C=10.0, max_iter=1000)
+    for name, column in zip(names, features.T, strict=True):
+        click.echo(f"  {name:<16} AUROC {roc_auc_score(labels, column):.3f}")
+    areas, guesses = [], []
+    for seed in range(5):
+        folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+        guessed = cross_val_predict(model, features, labels, cv=folds, method="predict_proba")[:, 1]
+        areas.append(roc_auc_score(labels, guessed))
+        guesses.append(brier_score_loss(labels, guessed))
+    base = labels.mean() * (1 - labels.mean())
+    click.echo(
+        f"  together         AUROC {np.mean(areas):.3f} (five-fold, mean of five shuffles, "
+        f"{min(areas):.3f} to {max(areas):.3f})"
+    )
+    click.echo(f"  Brier score      {np.mean(guesses):.3f}; of the base rate {base:.3f}")
+    model.fit(features, labels)
+    kept = dict(zip(names, map(float, model.coef_[0]), strict=True))
+    kept["constant"] = float(model.intercept_[0])
+    click.echo("  " + ", ".join(f"{name} {weight:.2f}" for name, weight in kept.items()))
+    if write:
+        file = Path(support.__file__).with_name("support.json")
+        record = {
+            "trained": f"{judged.name}: {labels.sum()} supported, {(~labels).sum()} not",
+            "weights": {name: round(weight, 3) for name, weight in kept.items()},
+        }
+        file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    train()

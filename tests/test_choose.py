@@ -1,0 +1,84 @@
+"""Which sentences an answer is written from, by rank and by the model's word."""
+
+from collections.abc import Generator
+
+from index.records import Document, Hit
+from index.split import split
+from rag.choose import Judge, choose
+from rag.evidence import Evidences
+from rag.generate import Piece
+from rag.prompt import Message
+from tests.fakes import WordEmbedder, document
+
+NEWS = document(
+    "Two planes landed on Saturday. The planes carried troops. The planes carried cargo of 35 "
+    "tons. Nobody saw the planes leave."
+)
+QUESTION = "What did the planes carry?"
+
+
+class Believer:
+    """Says yes where a text stands in what it is asked about, and no elsewhere."""
+
+    name = "believer"
+
+    def __init__(self, *texts: str) -> None:
+        self._texts = texts
+        self.asked: list[str] = []
+
+    def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[Piece, None, None]:
+        yield Piece("", ())
+
+    def yes(self, messages: list[Message]) -> float:
+        self.asked.append(messages[-1]["content"])
+        return 2.0 if any(text in self.asked[-1] for text in self._texts) else -2.0
+
+
+def evidences_of(*documents: Document) -> Evidences:
+    hits = [Hit(passage, 0.03, 0.5) for one in documents for passage in split(one)]
+    return Evidences(hits, WordEmbedder().read)
+
+
+def chosen(model: Believer, *documents: Document) -> list[str]:
+    judge = Judge(model, QUESTION, [])
+    return [item.text for item in choose(QUESTION, evidences_of(*documents), judge).evidence]
+
+
+def test_the_models_word_counts_more_than_the_rank() -> None:
+    assert chosen(Believer("35 tons"), NEWS) == ["The planes carried cargo of 35 tons."]
+    assert chosen(Believer("troops"), NEWS) == ["The planes carried troops."]
+
+
+def test_all_that_answer_are_read() -> None:
+    assert set(chosen(Believer("35 tons", "troops"), NEWS)) == {
+        "The planes carried cargo of 35 tons.",
+        "The planes carried troops.",
+    }
+
+
+def test_the_nearest_is_read_if_none_answers() -> None:
+    ((_, nearest),) = evidences_of(NEWS).nearest(QUESTION, limit=1)
+    assert chosen(Believer(), NEWS) == [nearest.text]
+
+
+def test_nothing_is_chosen_where_nothing_was_found() -> None:
+    assert chosen(Believer("35 tons")) == []
+    assert not choose(QUESTION, evidences_of(), Judge(Believer(), QUESTION, [])).is_answer
+
+
+def test_few_sentences_are_asked_about() -> None:
+    many = document(" ".join(f"The planes carried thing{n}." for n in range(40)))
+    model = Believer("carried")
+    assert len(chosen(model, many)) == 3
+    assert len(model.asked) == 6
+
+
+def test_of_the_same_the_model_is_asked_once() -> None:
+    model = Believer("35 tons")
+    evidences = evidences_of(NEWS)
+    judge = Judge(model, QUESTION, [])
+    choice = choose(QUESTION, evidences, judge)
+    assert (choice.odds, choice.is_answer) == (2.0, True)
+    asked = len(model.asked)
+    assert judge.odds(evidences.quotes(choice.evidence)) == 2.0
+    assert len(model.asked) == asked
