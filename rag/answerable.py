@@ -17,7 +17,7 @@ from pathlib import Path
 
 from index.claims import LIGHT, holds, words_of
 
-STRICTNESS = 0.7
+STRICTNESS = 0.75
 """The default: an answer is given when it is this likely. A wrong one costs more than none."""
 
 _WEIGHTS: dict[str, float] = json.loads(
