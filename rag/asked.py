@@ -108,12 +108,13 @@ def fits(
     if not question.endswith("?") and len(question[: asks.start()].split()) > _LEAD:
         return True  # “Repairs take months, during which it rains” asks nothing
     kind = next(kind for kind in _KINDS if asks[kind])
-    again, enough = asks["of"] or asks["whose"] or "", 1.0
     if kind == "speaker":
-        again, enough = question[asks.end() :], _SAID_AGAIN
-    return covered(again, quotes) >= enough and _gives(
-        kind, answer, " ".join(quotes), question=question, before=before
-    )
+        words = question[asks.end() :]
+        repeats = covered(words, [answer]) >= _SAID_AGAIN
+        is_said = covered(words, quotes) >= _SAID_AGAIN or (repeats and said >= _SAID_AGAIN)
+    else:
+        is_said = covered(asks["of"] or asks["whose"] or "", quotes) == 1.0
+    return is_said and _gives(kind, answer, " ".join(quotes), question=question, before=before)
 
 
 def asks_for_number(question: str) -> bool:
