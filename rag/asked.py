@@ -42,6 +42,13 @@ _ASKS = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
+_COUNTED = re.compile(
+    r"""\bhow\ many\ ((?:(?!(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would
+      |of|by|in|on|at|to|from|with)\b)[\w'’-]+\ ?){1,4})""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""What a question wants counted: “how many *military experts* were …”."""
+
 _LEAD = 3
 """Words before it, where no question mark says that it asks: “in about which year”."""
 
@@ -91,14 +98,22 @@ _EMPTY = LIGHT | frozenset(
 
 
 def fits(
-    question: str, answer: str, quotes: Sequence[str], *, said: float = 1.0, before: str = ""
+    question: str,
+    answer: str,
+    quotes: Sequence[str],
+    *,
+    said: float = 1.0,
+    is_chosen: bool = False,
+    before: str = "",
 ) -> bool:
     """Whether ``answer`` gives a thing of the kind that ``question`` asks for, as ``quotes`` do.
 
     Asked for a number, time, name or place, it must give one that the question does not; asked
     for anything else than yes or no or “how rich?”, something that the question does not. Asked
     whether something is so, or who said it, the quotes must say it; ``said`` is how much of the
-    answer they say, also in other words. ``before`` is the question that ``question`` leans on.
+    answer they say, also in other words. An answer that is the chosen sentence itself, not the
+    model's words, may call what is counted by another name. ``before`` is the question that
+    ``question`` leans on.
     """
     asks = _ASKS.search(question)
     if _YES_OR_NO.search(question):
@@ -114,7 +129,19 @@ def fits(
         is_said = covered(words, quotes) >= _SAID_AGAIN or (repeats and said >= _SAID_AGAIN)
     else:
         is_said = covered(asks["of"] or asks["whose"] or "", quotes) == 1.0
+    if kind == "number" and not is_chosen and not _counts(question, answer):
+        return False
     return is_said and _gives(kind, answer, " ".join(quotes), question=question, before=before)
+
+
+def _counts(question: str, answer: str) -> bool:
+    """Whether ``answer`` speaks of what ``question`` wants counted: planes are no soldiers."""
+    counted = _COUNTED.search(question)
+    if not counted:
+        return True
+    things, said = claim_of(counted[1]), words_of(answer)
+    nouns = things.words - things.names - things.starts
+    return not nouns or any(holds(said, noun) for noun in nouns)
 
 
 def asks_for_number(question: str) -> bool:

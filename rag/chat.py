@@ -204,7 +204,7 @@ class Chat:
             beside = _new(last.hits if last else (), hits)
             evidences = Evidences([*hits, *beside], self._search.read)
             judge = Judge(self._generate, question, before)
-            choice = choose(query, evidences, judge)
+            choice = choose(evidences, judge)
             excerpts = evidences.in_context(choice.evidence)
             read = tuple(excerpt.hit for excerpt in excerpts)
             messages = answer_messages(question, excerpts, before=before)

@@ -32,7 +32,7 @@ class Judge:
 
     generate: Generate
     question: str
-    before: Sequence[str]
+    before: Sequence[str]  # the last question and its answer, if the question leans on them
     _known: dict[str, float] = field(default_factory=dict)
 
     def odds(self, excerpts: Sequence[Excerpt]) -> float:
@@ -57,10 +57,15 @@ class Choice:
         return self.odds >= _CLEAR_YES
 
 
-def choose(query: str, evidences: Evidences, judge: Judge) -> Choice:
-    """The sentence that answers best, and further ones of which the model says so, too."""
+def choose(evidences: Evidences, judge: Judge) -> Choice:
+    """The sentence that answers best, and further ones of which the model says so, too.
+
+    For a question that leans on the last one, sentences are ranked with that one and without
+    it: with it alone, what answered the last one would come first again.
+    """
     weighed = []
-    for score, item in evidences.nearest(query, limit=_LOOKED_AT):
+    asked = [judge.question, *(f"{before} {judge.question}" for before in judge.before[:1])]
+    for score, item in evidences.nearest(asked, limit=_LOOKED_AT):
         odds = judge.odds(evidences.in_context([item]))
         weighed.append((score + _WORD * odds, odds, item))
     if not weighed:

@@ -82,6 +82,7 @@ class Draft:
         self._evidences = evidences
         self._footnotes = footnotes
         self._is_lenient = is_lenient
+        self._is_chosen = False
         self._checked: dict[Span, Sentence] = {}
         self._said: dict[Sentence, float] = {}  # how much of it the best evidence says
         self._evidence: list[Evidence] = []  # all that is cited
@@ -96,8 +97,9 @@ class Draft:
                     yield sentence
 
     def replace(self, text: str) -> None:
-        """Begins anew, with the whole of another text."""
+        """Begins anew, with the whole of what was chosen to write from."""
         self.text = text
+        self._is_chosen = True
         self._checked.clear()
         self._evidence.clear()
 
@@ -162,7 +164,14 @@ class Draft:
         quotes = [citation.quote for sentence in kept for citation in sentence.citations]
         text = " ".join(sentence.text for sentence in kept)
         said = min((self._said[sentence] for sentence in kept), default=0.0)
-        return fits(self._question, text, quotes, said=said, before=self._before)
+        return fits(
+            self._question,
+            text,
+            quotes,
+            said=said,
+            is_chosen=self._is_chosen,
+            before=self._before,
+        )
 
     def _check(self, span: Span) -> Sentence:
         if span not in self._checked:

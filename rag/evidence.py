@@ -223,15 +223,25 @@ class Evidences:
         ]
         return max(pairs, key=lambda pair: pair.score, default=None)
 
-    def nearest(self, question: str, *, limit: int) -> list[tuple[float, Evidence]]:
-        """The sentences nearest to ``question``, with their scores; best first, titles left out.
+    def nearest(self, questions: Sequence[str], *, limit: int) -> list[tuple[float, Evidence]]:
+        """The sentences nearest to all of ``questions``, with their mean scores; best first.
 
         Nearest in meaning, and in words, also other ones for the same; a little more if their
-        passage or a neighbour is near. None that is far behind the best.
+        passage or a neighbour is near. No titles, and none that is far behind the best.
         """
         lines = [row for row, item in enumerate(self._items) if item.is_line]
         if not lines:
             return []
+        score = np.mean([self._scores(question) for question in questions], axis=0)
+        lines.sort(key=lambda row: -score[row])
+        return [
+            (float(score[row]), self._items[row])
+            for row in lines[:limit]
+            if score[row] >= score[lines[0]] - _FAR_BEHIND
+        ]
+
+    def _scores(self, question: str) -> NDArray[np.float64]:
+        """How near each sentence is to ``question``: (n,)."""
         (read,) = self._read([question])
         near = self._vectors @ read.vector + _LINE_WORDS * self._spoken_of(question, read)
         score = near + _PASSAGE * np.array([self._hits[item.hit].score for item in self._items])
@@ -240,13 +250,8 @@ class Evidences:
             if self._items[one].hit == self._items[other].hit:
                 beside[one] = max(beside[one], near[other])
                 beside[other] = max(beside[other], near[one])
-        score += _NEIGHBOUR * beside
-        lines.sort(key=lambda row: -score[row])
-        return [
-            (float(score[row]), self._items[row])
-            for row in lines[:limit]
-            if score[row] >= score[lines[0]] - _FAR_BEHIND
-        ]
+        nearest: NDArray[np.float64] = score + _NEIGHBOUR * beside
+        return nearest
 
     def _spoken_of(self, question: str, read: Reading) -> NDArray[np.float64]:
         """How much of ``question``, read so, each sentence speaks of: (n,), 0 to 1."""

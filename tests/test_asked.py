@@ -10,6 +10,9 @@ from rag.asked import fits
     [
         ("How many tons did they carry?", "They carried 35 tons.", True),
         ("How many tons did they carry?", "They carried cargo.", False),
+        ("How many soldiers were on the planes?", "Two planes came.", False),
+        ("How many soldiers were on the planes?", "Two planes with 90 soldiers came.", True),
+        ("How many Venezuelans left?", "Two million people left.", True),
         ("How many people struggle?", "Millions of people struggle.", True),
         ("How many people came?", "Fewer people came after that.", False),
         ("Which journalist met Guaido?", "The journalist met Juan Guaido.", False),
@@ -113,3 +116,9 @@ def test_what_somebody_said_may_stand_there_in_other_words(said: float, expected
     question, quotes = "Who said that bread is dear?", ["Lavrov called loaves costly."]
     assert fits(question, "Lavrov said bread is dear.", quotes, said=said) is expected
     assert not fits(question, "Lavrov called for peace.", quotes, said=said)
+
+
+def test_a_chosen_sentence_may_call_what_is_counted_by_another_name() -> None:
+    question, said = "How many soldiers were there?", "About 90 troops came."
+    assert not fits(question, said, [said])
+    assert fits(question, said, [said], is_chosen=True)

@@ -41,7 +41,7 @@ def evidences_of(*documents: Document) -> Evidences:
 
 def chosen(model: Believer, *documents: Document) -> list[str]:
     judge = Judge(model, QUESTION, [])
-    return [item.text for item in choose(QUESTION, evidences_of(*documents), judge).evidence]
+    return [item.text for item in choose(evidences_of(*documents), judge).evidence]
 
 
 def test_the_models_word_counts_more_than_the_rank() -> None:
@@ -57,13 +57,13 @@ def test_all_that_answer_are_read() -> None:
 
 
 def test_the_nearest_is_read_if_none_answers() -> None:
-    ((_, nearest),) = evidences_of(NEWS).nearest(QUESTION, limit=1)
+    ((_, nearest),) = evidences_of(NEWS).nearest([QUESTION], limit=1)
     assert chosen(Believer(), NEWS) == [nearest.text]
 
 
 def test_nothing_is_chosen_where_nothing_was_found() -> None:
     assert chosen(Believer("35 tons")) == []
-    assert not choose(QUESTION, evidences_of(), Judge(Believer(), QUESTION, [])).is_answer
+    assert not choose(evidences_of(), Judge(Believer(), QUESTION, [])).is_answer
 
 
 def test_few_sentences_are_asked_about() -> None:
@@ -77,8 +77,15 @@ def test_of_the_same_the_model_is_asked_once() -> None:
     model = Believer("35 tons")
     evidences = evidences_of(NEWS)
     judge = Judge(model, QUESTION, [])
-    choice = choose(QUESTION, evidences, judge)
+    choice = choose(evidences, judge)
     assert (choice.odds, choice.is_answer) == (2.0, True)
     asked = len(model.asked)
     assert judge.odds(evidences.quotes(choice.evidence)) == 2.0
     assert len(model.asked) == asked
+
+
+def test_what_answered_the_last_question_is_not_first_again() -> None:
+    last, answer = "When did the planes land?", "Two planes landed on Saturday."
+    judge = Judge(Believer(), "And who saw them leave?", [last, answer])
+    choice = choose(evidences_of(NEWS), judge)
+    assert choice.evidence[0].text == "Nobody saw the planes leave."

@@ -302,7 +302,7 @@ def evidences_of(*documents: Document, embedder: WordEmbedder | None = None) -> 
 
 
 def nearest(question: str, evidences: Evidences, *, limit: int) -> list[str]:
-    return [item.text for _, item in evidences.nearest(question, limit=limit)]
+    return [item.text for _, item in evidences.nearest([question], limit=limit)]
 
 
 def test_the_nearest_sentences_come_first_and_titles_never() -> None:
@@ -323,22 +323,22 @@ def test_a_sentence_in_other_words_is_near() -> None:
 
 
 def test_nothing_is_near_where_nothing_was_found() -> None:
-    assert evidences_of().nearest("Do two planes land?", limit=3) == []
+    assert evidences_of().nearest(["Do two planes land?"], limit=3) == []
 
 
 def test_what_leans_on_a_sentence_is_read_with_it() -> None:
     evidences = evidences_of(TITLED, NEWS)
-    (_, cargo), *_ = evidences.nearest("What cargo did they carry in planes?", limit=1)
+    (_, cargo), *_ = evidences.nearest(["What cargo did they carry in planes?"], limit=1)
     (excerpt,) = evidences.in_context([cargo])
     assert excerpt.text == "It rained. They carried cargo in planes."
-    (_, landing), *_ = evidences.nearest("Do two planes land?", limit=1)
+    (_, landing), *_ = evidences.nearest(["Do two planes land?"], limit=1)
     (excerpt,) = evidences.in_context([cargo, landing])
     assert excerpt.text == "Two planes land. It rained. They carried cargo in planes."
 
 
 def test_an_endless_sentence_is_read_in_part() -> None:
     evidences = evidences_of(document("planes: " + "and more and more " * 60, id_="row.txt"))
-    ((_, row),) = evidences.nearest("planes?", limit=1)
+    ((_, row),) = evidences.nearest(["planes?"], limit=1)
     (excerpt,) = evidences.in_context([row])
     assert len(excerpt.text) == 501
     assert excerpt.text.endswith("…")
