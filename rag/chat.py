@@ -1,9 +1,10 @@
 """Questions in, answers with footnotes out: one conversation over one index."""
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from index.embed import CrossEncoderReranker
@@ -183,7 +184,7 @@ class Chat:
         last: _Turn | None,
         *,
         started: float,
-        known: Iterable[Citation],
+        known: Sequence[Citation],
     ) -> Generator[Event, None, tuple[Answer, _Turn]]:
         """The answer to a question that asks one thing, after ``last``; its events before."""
         # 1. Find passages, for what the question means in this conversation.
@@ -208,15 +209,15 @@ class Chat:
             excerpts = evidences.in_context(choice.evidence)
             read = tuple(excerpt.hit for excerpt in excerpts)
             messages = answer_messages(question, excerpts, before=before)
-            footnotes = Footnotes(self._search.document, known=known)
-            draft = Draft(
+            begin = partial(
+                Draft,
                 question,
                 evidences,
-                footnotes,
                 before=last.question if last else "",
                 chosen=choice.evidence,
                 is_lenient=self._is_lenient,
             )
+            draft = begin(Footnotes(self._search.document, known=known))
             logprobs: list[float] = []
             with closing(self._generate(messages, max_tokens=_ANSWER_TOKENS)) as pieces:
                 for piece in pieces:
@@ -231,8 +232,10 @@ class Chat:
             #    Where the model's own words fail the check, those that it chose may answer.
             quotes = draft.quotes()
             if not quotes and choice.is_answer and not is_refusal(draft.text):
-                draft.replace(choice.evidence[0].text)
-                quotes = draft.quotes()
+                footnotes = Footnotes(self._search.document, known=known)
+                chosen = begin(footnotes, text=choice.evidence[0].text)
+                if quotes := chosen.quotes():
+                    draft = chosen
             odds = judge.odds(quotes) if quotes else 0.0
             text, sentences, signs = draft.finish(
                 odds=odds,

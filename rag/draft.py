@@ -9,7 +9,7 @@ from rag.answerable import Signs, covered
 from rag.asked import fits
 from rag.cite import Footnotes
 from rag.differ import other_number
-from rag.evidence import Evidence, Evidences, Excerpt, Support
+from rag.evidence import Evidence, Evidences, Excerpt, supports_itself
 from rag.records import DIFFERING, REFUSAL, Sentence
 
 _SETTLED = 12
@@ -69,20 +69,21 @@ class Draft:
         before: str = "",
         chosen: Sequence[Evidence] = (),
         is_lenient: bool = False,
+        text: str = "",
     ) -> None:
-        """Starts empty. A lenient draft keeps sentences that nothing supports, marked so.
+        """Starts empty, or whole, with the ``text`` of a chosen sentence as the answer.
 
         ``before`` is the question that ``question`` leans on, if it does; ``chosen`` what the
-        model reads.
+        model reads. A lenient draft keeps sentences that nothing supports, marked so.
         """
-        self.text = ""
+        self.text = text
         self._question = question
         self._before = before
         self._chosen = chosen
         self._evidences = evidences
         self._footnotes = footnotes
         self._is_lenient = is_lenient
-        self._is_chosen = False
+        self._is_chosen = bool(text)
         self._checked: dict[Span, Sentence] = {}
         self._said: dict[Sentence, float] = {}  # how much of it the best evidence says
         self._evidence: list[Evidence] = []  # all that is cited
@@ -95,13 +96,6 @@ class Draft:
                 sentence = self._check(span)
                 if self._is_lenient or sentence.status != "unsupported":
                     yield sentence
-
-    def replace(self, text: str) -> None:
-        """Begins anew, with the whole of what was chosen to write from."""
-        self.text = text
-        self._is_chosen = True
-        self._checked.clear()
-        self._evidence.clear()
 
     def quotes(self) -> list[Excerpt]:
         """What the draft, which is whole, is cited with; nothing if it cannot stand anyway."""
@@ -154,7 +148,7 @@ class Draft:
         other = other_number(self._question, said, self._evidences)
         if other:
             text = DIFFERING.format(" ".join(other.text.split()))
-            yield self._footnotes.check(text, [Support(1.0, (other,), 1.0, 1.0, 1.0)], start=0)
+            yield self._footnotes.check(text, [supports_itself(other)], start=0)
 
     def _sentences(self) -> list[Sentence]:
         """All of the draft so far, checked."""

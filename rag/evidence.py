@@ -120,6 +120,11 @@ class Support:
     probability: float  # that it supports the sentence, by ``rag.support``
 
 
+def supports_itself(item: Evidence) -> Support:
+    """What a sentence is to its own words."""
+    return Support(score=1.0, evidence=(item,), covered=1.0, own=1.0, probability=1.0)
+
+
 class Evidences:
     """The sentences that an answer's sentences are held against."""
 
@@ -269,10 +274,9 @@ class Evidences:
 
         One that leans on the sentence before it, “He denied it.”, comes with that.
         """
-        place = {id(item): row for row, item in enumerate(self._items)}
         rows: set[int] = set()
         for item in evidence:
-            row = place[id(item)]
+            row = self._items.index(item)
             rows.add(row)
             if row and _LEANS.match(item.text) and self._items[row - 1].hit == item.hit:
                 rows.add(row - 1)

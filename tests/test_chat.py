@@ -73,6 +73,21 @@ def test_where_the_models_words_fail_those_that_it_chose_answer() -> None:
     assert "35 tons of cargo" in answer.text
 
 
+def test_what_takes_the_place_of_a_cited_draft_is_numbered_from_one() -> None:
+    conversation, _, model = chat("The military planes landed.")
+    model.odds = 2.0
+    answer = conversation.ask("How much cargo did the planes carry?")
+    assert "35 tons of cargo" in answer.text
+    assert [citation.number for citation in answer.citations] == [1]
+
+
+def test_a_lenient_chat_keeps_its_draft_where_no_chosen_sentence_answers() -> None:
+    text = "Ninety elephants."
+    model = ScriptedModel(text, odds=2.0)
+    conversation = Chat(search=ListSearch(NEWS), generate=model, is_lenient=True, strictness=0.0)
+    assert conversation.ask("At what time did the planes land?").text == text
+
+
 def test_a_refusal_in_the_models_own_words_is_the_refusal() -> None:
     conversation, _, _ = chat("The passages do not mention any cargo. It was 35 tons of cargo.")
     answer = conversation.ask("How much cargo did the planes carry?")
