@@ -21,7 +21,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from rag import answerable
+from rag.weights import Regression
 
 SIGNS = ("odds", "confidence", "covered", "direct")
 """What is weighed; what has nothing of the kind asked for is refused without weighing."""
@@ -75,12 +75,7 @@ def train(evaluations: tuple[Path, ...], write: bool) -> None:
     weights["constant"] = float(regression.intercept_[0] - coefficients @ scaler.mean_)
     click.echo("  " + ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items()))
     if write:
-        file = Path(answerable.__file__).with_name("answerable.json")
-        kept = {
-            "trained": sources,
-            "weights": {name: round(weight, 3) for name, weight in weights.items()},
-        }
-        file.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        Regression(weights).keep("answerable", trained=sources)
 
 
 def _is_weighed(answer: dict[str, Any]) -> bool:

@@ -21,8 +21,8 @@ from tqdm import tqdm
 
 from index.claims import claim_of, share, weights
 from index.embed import SentenceEmbedder
-from rag import support
 from rag.support import Signs, nearness, signs
+from rag.weights import Regression
 
 _LOOKED_AT = 40
 """Sentences of an article that are aligned: those with most of the claim's words."""
@@ -79,12 +79,8 @@ def train(judged: Path, write: bool) -> None:
     kept["constant"] = float(model.intercept_[0])
     click.echo("  " + ", ".join(f"{name} {weight:.2f}" for name, weight in kept.items()))
     if write:
-        file = Path(support.__file__).with_name("support.json")
-        record = {
-            "trained": f"{judged.name}: {labels.sum()} supported, {(~labels).sum()} not",
-            "weights": {name: round(weight, 3) for name, weight in kept.items()},
-        }
-        file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        trained = f"{judged.name}: {labels.sum()} supported, {(~labels).sum()} not"
+        Regression(kept).keep("support", trained=trained)
 
 
 if __name__ == "__main__":

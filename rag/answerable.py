@@ -9,20 +9,16 @@ how many of its words the quotes hold, decide together: a logistic regression, w
 that was asked for (``rag.asked``) is no answer.
 """
 
-import json
-import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from index.claims import LIGHT, holds, words_of
+from rag.weights import Regression
 
 STRICTNESS = 0.75
 """The default: an answer is given when it is this likely. A wrong one costs more than none."""
 
-_WEIGHTS: dict[str, float] = json.loads(
-    Path(__file__).with_name("answerable.json").read_text(encoding="utf-8")
-)["weights"]
+_REGRESSION = Regression.load("answerable")
 
 
 def covered(sentence: str, quotes: Iterable[str]) -> float:
@@ -45,8 +41,4 @@ class Signs:
     @property
     def probability(self) -> float:
         """How likely it is that the answer answers the question, 0 to 1."""
-        if not self.fits:
-            return 0.0
-        signs = asdict(self) | {"constant": 1.0}
-        logit = sum(weight * signs[name] for name, weight in _WEIGHTS.items())
-        return 1 / (1 + math.exp(-logit))
+        return _REGRESSION.probability(asdict(self)) if self.fits else 0.0

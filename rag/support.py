@@ -7,21 +7,17 @@ words, numbers and names that the evidence lacks, a logistic regression, whose w
 ``benchmarks.train_support`` finds and keeps in support.json, makes it a probability.
 """
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.claims import Claim, holds, telling_words
 from index.records import Reading
+from rag.weights import Regression
 
-_WEIGHTS: dict[str, float] = json.loads(
-    Path(__file__).with_name("support.json").read_text(encoding="utf-8")
-)["weights"]
+_REGRESSION = Regression.load("support")
 
 _MOST_MISSING = 3
 """Further missing numbers or names make nothing worse."""
@@ -37,14 +33,9 @@ class Nearness:
 
 def nearness(text: str, sentence: Reading, evidence: Sequence[Reading]) -> Nearness:
     """How near ``text``, which was read as ``sentence``, is to each of ``evidence``."""
-    near = (
-        np.array(
-            [(sentence.tokens @ one.tokens.T).max(axis=1, initial=0) for one in evidence],
-            dtype=np.float32,
-        )
-        .reshape(len(evidence), len(sentence.tokens))
-        .T
-    )
+    near = np.empty((len(sentence.tokens), len(evidence)), dtype=np.float32)
+    for column, one in enumerate(evidence):
+        near[:, column] = (sentence.tokens @ one.tokens.T).max(axis=1, initial=0)
     words: dict[str, NDArray[np.float32]] = {}
     telling = np.zeros(len(near), dtype=bool)
     for word, start, end in telling_words(text):
@@ -68,8 +59,7 @@ class Signs:
     @property
     def probability(self) -> float:
         """How likely it is that the evidence supports the sentence, 0 to 1."""
-        signs = asdict(self) | {"constant": 1.0}
-        return 1 / (1 + math.exp(-sum(weight * signs[name] for name, weight in _WEIGHTS.items())))
+        return _REGRESSION.probability(asdict(self))
 
 
 def signs(claim: Claim, near: Nearness, evidence: Mapping[int, Claim]) -> Signs:
