@@ -2,13 +2,11 @@
 
 from collections.abc import Generator
 
-from index.records import Document, Hit
-from index.split import split
+from index.records import Document
 from rag.choose import Judge, choose
-from rag.evidence import Evidences
 from rag.generate import Piece
 from rag.prompt import Message
-from tests.fakes import WordEmbedder, document
+from tests.fakes import document, evidences_of
 
 NEWS = document(
     "Two planes landed on Saturday. The planes carried troops. The planes carried cargo of 35 "
@@ -32,11 +30,6 @@ class Believer:
     def yes(self, messages: list[Message]) -> float:
         self.asked.append(messages[-1]["content"])
         return 2.0 if any(text in self.asked[-1] for text in self._texts) else -2.0
-
-
-def evidences_of(*documents: Document) -> Evidences:
-    hits = [Hit(passage, 0.03, 0.5) for one in documents for passage in split(one)]
-    return Evidences(hits, WordEmbedder().read)
 
 
 def chosen(model: Believer, *documents: Document) -> list[str]:

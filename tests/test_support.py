@@ -15,8 +15,8 @@ from tests.fakes import WordEmbedder
 CLAIM = "Two planes carried 35 tons of cargo to Caracas."
 
 
-def signs_of(claim: str, *evidence: str, embedder: WordEmbedder | None = None) -> Signs:
-    sentence, *readings = (embedder or WordEmbedder()).read([claim, *evidence])
+def signs_of(claim: str, *evidence: str) -> Signs:
+    sentence, *readings = WordEmbedder().read([claim, *evidence])
     claims = dict(enumerate(map(claim_of, evidence)))
     return signs(claim_of(claim), nearness(claim, sentence, readings), claims)
 

@@ -1,0 +1,58 @@
+"""What a sentence claims: its words, numbers and names."""
+
+import pytest
+
+from index.claims import claim_of
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("35 tons", {35}),
+        ("thirty-five tons", {35}),
+        ("nearly a hundred troops", {100}),
+        ("nearly 100 troops", {100}),
+        ("17 billion U.S. dollars", {17e9}),
+        ("$17bn", {17e9}),
+        ("1,250,000 people", {1250000}),
+        ("3.5 million", {3.5e6}),
+        ("two hundred and one of them", {200}),
+        ("no one came", set()),
+        ("on 12.3.2019", set()),
+        ("twenty-one ships and three boats", {21, 3}),
+        ("the 3rd time in 2019", {3, 2019}),
+    ],
+)
+def test_numbers(text: str, numbers: set[float]) -> None:
+    assert claim_of(text).numbers == numbers
+
+
+def test_names_are_capitalised_words_inside_a_sentence() -> None:
+    assert claim_of("The minister met Jorge Arreaza. Later he left Caracas.").names == {
+        "jorg",
+        "arreaza",
+        "caraca",
+    }
+
+
+def test_what_stands_before_a_name_is_no_name_of_its_own() -> None:
+    claim = claim_of("There President Jorge Arreaza, Minister of Peru, met Lavrov.")
+    assert claim.given == {"presid", "jorg"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("the United States", "the U.S."),
+        ("the United Kingdom", "the UK"),
+        ("the United Nations", "the U.N."),
+        ("the European Union's", "the EU's"),
+    ],
+)
+def test_a_name_and_its_initials_are_one(one: str, other: str) -> None:
+    assert claim_of(f"Yesterday {one} said so.") == claim_of(f"Yesterday {other} said so.")
+
+
+def test_us_is_not_us() -> None:
+    assert "america" in claim_of("The U.S. army").words
+    assert "america" not in claim_of("They told us nothing").words
