@@ -76,6 +76,9 @@ _SAME_NAME = {
 }
 """Names that news prose uses for one another."""
 
+_PLACE = re.compile(r"\b(?i:in|near|outside|around)\ (?:Moscow|Washington)\b(?!\ City\b)")
+"""Where the city is meant, not its government: “met in Moscow”."""
+
 _NEGATIONS = frozenset(
     "cannot neither never no nobody none nor not nothing nowhere without".split()
 )
@@ -219,12 +222,13 @@ def share(weighted: dict[str, float], words: frozenset[str]) -> float:
 def _plain(text: str) -> str:
     """So that ways of writing meet: no accents, US for United States and U.S., 5 dollars for $5.
 
-    The “no” that begins a reply is gone.
+    The “no” that begins a reply is gone; a city that is no government is called so.
     """
     decomposed = unicodedata.normalize("NFKD", _PARTICLE.sub("", text))
     letters = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     priced = _PRICE.sub(_spelled_price, letters).replace("%", " percent")
-    short = _LONG_NAME.sub(_initials, priced)
+    placed = _PLACE.sub(r"\g<0> City", priced)
+    short = _LONG_NAME.sub(_initials, placed)
     return _ABBREVIATION.sub(lambda match: match.group().replace(".", ""), short)
 
 

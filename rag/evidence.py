@@ -12,12 +12,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.claims import LIGHT, Claim, claim_of, holds, weights
+from index.claims import LIGHT, Claim, claim_of, holds, weights, words_of
 from index.records import Hit, Reading
 from index.sentences import sentence_spans
 from index.split import is_boilerplate
@@ -82,6 +82,9 @@ _LEANS = re.compile(
     re.IGNORECASE,
 )
 """How a sentence begins that says little without the one before it."""
+
+_ALTERNATIVES = re.compile(r"(\S+) or (?:[a-z]{1,3} )?(\S+)", re.IGNORECASE)
+"""What a question leaves open: “is it *gaining* or *losing* support?”."""
 
 _LONGEST_LINE = 500
 """Characters that are read of one sentence; longer ones are rows of tables, or lists."""
@@ -160,10 +163,15 @@ class Evidences:
         documents must be among the chosen, or say as much in the sentence's own words.
         """
         claim, asked = claim_of(sentence), claim_of(question)
-        # What begins a sentence is a name if it is one elsewhere.
+        left_open = words_of(" ".join(chain(*_ALTERNATIVES.findall(question))))
+        asked = replace(asked, words=asked.words - left_open)
+        # What begins a sentence is a name if it is one elsewhere; what the question leaves open
+        # must be said as exactly as a name.
         claim = replace(
             claim,
-            names=claim.names | (claim.starts & (self._names | asked.names)),
+            names=claim.names
+            | (claim.starts & (self._names | asked.names))
+            | (claim.words & left_open),
             words=claim.words - LIGHT,
         )
         text = sentence

@@ -56,3 +56,9 @@ def test_a_name_and_its_initials_are_one(one: str, other: str) -> None:
 def test_us_is_not_us() -> None:
     assert "america" in claim_of("The U.S. army").words
     assert "america" not in claim_of("They told us nothing").words
+
+
+def test_a_city_is_not_the_government_in_it() -> None:
+    assert claim_of("They met in Moscow.").names == {"russia", "citi"}
+    assert claim_of("They met in Moscow City.") == claim_of("They met in Moscow.")
+    assert claim_of("It is backed by Moscow.").names == claim_of("It is backed by Russia.").names

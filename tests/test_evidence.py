@@ -223,6 +223,15 @@ def test_a_word_of_the_answer_may_not() -> None:
     assert known.score > other.score
 
 
+def test_what_a_question_leaves_open_must_be_said_itself() -> None:
+    text, question = "The rebels are losing support.", "Are the rebels gaining or losing support?"
+    knowing = Thesaurus("losing gaining")
+    among = (document(text), NEWS, LETTER)
+    said = check(text, question=question, among=among, embedder=knowing)
+    other = check(text.replace("los", "gain"), question=question, among=among, embedder=knowing)
+    assert (said.status, other.status) == ("supported", "unsupported")
+
+
 def test_that_something_was_held_need_not_be_said() -> None:
     text = "He claimed the office after a controversial January election."
     said = "The controversial election was held in January."
