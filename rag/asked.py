@@ -11,30 +11,38 @@ from collections.abc import Sequence
 from index.claims import LIGHT, SAYS, claim_of, holds, stem, words_of
 from rag.answerable import covered
 
-_YES_OR_NO = re.compile(
-    r"""^\W*(?:(?:and|but|so|then)\ )?(?:is|are|was|were|am|do|does|did|has|have|had|can|could|will
-      |would|shall|should|may|might|must)(?:n['’]t)?\b""",
-    re.VERBOSE | re.IGNORECASE,
-)
-
 QUESTION_WORD = "(?:who|whom|whose|what|when|where|why|how|which)"
+
+_DOES = """(?:am|is|are|was|were|do|does|did|has|have|had|can|could|will|would|shall|should|may
+    |might|must)"""
+_SAY = """(?:say|said|tell|told|claim|argue|state|call|warn|write|announce|suggest|think|believe
+    |demand|report)"""
+
+_YES_OR_NO = re.compile(
+    rf"^\W*(?:(?:and|but|so|then)\ )?{_DOES}(?:n['’]t)?\b", re.VERBOSE | re.IGNORECASE
+)
 
 _KINDS = {
     "number": r"""how\ (?:many|much|old)
-      | (?:what|which)\ (?:percentage|percent|number|amount|share)""",
+      | (?:what|which)\ (?:percentage|percent|number|amount|share)
+      | what\ (?:is|was|are|were)\ (?:[\w'’-]+\ ){0,3}(?:rate|price|population|number|amount
+        |percentage|share|budget|salary|age|height|weight)s?""",
     "duration": r"how\ long(?!\ ago)",
     "clock": r"(?:what|which)\ (?:time|hour)",
     "time": r"when | how\ (?:long|often|soon) | (?:what|which)\ (?:year|month|week|day|date)",
-    "name": r"""(?:which|what)\ (?:\w+\ ){0,2}(?:(?:journalist|reporter|person|official|officer
-        |general|minister|politician|leader|ambassador|diplomat|expert|analyst|professor|author
-        |model|newspaper|magazine|bank)s? | (?:compan|countr|cit|agenc)(?:y|ies))
-      | what\ (?:is|was|are|were)\ (?:\w+\ ){0,3}names?""",
-    "place": "where",
+    "name": rf"""(?:which|what)\ (?!{_DOES}\b)(?:\w+\ ){{0,2}}(?:(?:journalist|reporter|person
+        |official|officer|general|minister|politician|leader|ambassador|diplomat|expert
+        |analyst|professor|author|model|newspaper|magazine|bank)s?
+        |(?:compan|countr|cit|agenc)(?:y|ies))
+      | what\ (?:is|was|are|were)\ (?:\w+\ ){{0,3}}names?""",
+    "place": r"""where | (?:in|at|to|into|from|near)\ (?:which|what)\ (?:\w+\ ){0,2}
+        (?:cit(?:y|ies)|countr(?:y|ies)|(?:town|airport|port|region|province|place)s?)""",
     "speaker": rf"who\ (?:(?:has|have|had)\ )?{SAYS}",
+    "words": rf"what\ (?:else\ )?{_DOES}\ (?P<by>(?:[\w.'’-]+\ ){{1,6}}?){_SAY}",
+    "cause": r"what\ (?:(?:has|have|had)\ )?(?:caused?|causes|triggered|sparked|provoked|prompted)",
     "role": r"""who\ (?:is|was)\ (?:the\ (?P<of>[a-z][a-z -]*?)\ (?:of|for)
         | (?:\w[\w.-]*\ ?)+['’]s?\ (?P<whose>[a-z][a-z -]*)(?=\W*$))""",
-    "degree": r"""how\ (?!(?:am|is|are|was|were|do|does|did|has|have|had|can|could|will|would|shall
-        |should|may|might|must|to)\b)""",
+    "degree": rf"how\ (?!(?:{_DOES}|to)\b)",
     "other": QUESTION_WORD,
 }
 _ASKS = re.compile(
@@ -43,8 +51,7 @@ _ASKS = re.compile(
 )
 
 _COUNTED = re.compile(
-    r"""\bhow\ many\ ((?:(?!(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would
-      |of|by|in|on|at|to|from|with)\b)[\w'’-]+\ ?){1,4})""",
+    rf"\bhow\ many\ ((?:(?!(?:{_DOES}|of|by|in|on|at|to|from|with)\b)[\w'’-]+\ ?){{1,4}})",
     re.VERBOSE | re.IGNORECASE,
 )
 """What a question wants counted: “how many *military experts* were …”."""
@@ -83,8 +90,26 @@ _LOCATION = re.compile(
       |throughout)\ (?=((?:[\w'’.-]+\ ?){1,5}))""",
     re.VERBOSE | re.IGNORECASE,
 )
+_SPEAKS = re.compile(
+    r"""["“”] | \b(?:sa(?:y|id)|tell|told|claim|argu|stat(?:e[ds]?|ements?|ing)\b|call|warn
+      |add(?:s|ed)\b|report|wr[io]t|announc|suggest|impl(?:y|ie)|hint|accus|den(?:y|ie)|believ
+      |th(?:ink|ought)|insist|demand|urg|fear|hop(?:e|ing)|want|express|oppos|reject|quot|words?\b
+      |repeat|reiterat|declar|promis|ask|agree|welcom|condemn|respond|answer|react|account|comment
+      |remark|opinion|according)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""What tells that somebody speaks."""
+
+_CAUSE = re.compile(
+    r"\b(?:caus|because|due to|owing|result|le(?:d|ads?)\b|trigger|spark|provo|prompt|blam|reason)",
+    re.IGNORECASE,
+)
+"""What tells that one thing is there because of another."""
+
 _SAID_AGAIN = 0.7
 """How much of it the quotes must hold where the answer has nothing of its own: “Yes, it did.”."""
+
+_QUOTED = re.compile(r'["“][^"“”]+["”]?')
 
 _SHORT = 3
 """Words of an answer that is nothing but the place: “Caracas.”."""
@@ -110,10 +135,11 @@ def fits(
 
     Asked for a number, time, name or place, it must give one that the question does not; asked
     for anything else than yes or no or “how rich?”, something that the question does not. Asked
-    whether something is so, or who said it, the quotes must say it; ``said`` is how much of the
-    answer they say, also in other words. An answer that is the chosen sentence itself, not the
-    model's words, may call what is counted by another name. ``before`` is the question that
-    ``question`` leans on.
+    what somebody said, the quotes must let them speak; asked for a cause, they must tell of one.
+    Asked whether something is so, or who said it, the quotes must say it; ``said`` is how much
+    of the answer they say, also in other words. An answer that is the chosen sentence itself,
+    not the model's words, may call what is counted by another name. ``before`` is the question
+    that ``question`` leans on.
     """
     asks = _ASKS.search(question)
     if _YES_OR_NO.search(question):
@@ -127,10 +153,14 @@ def fits(
         words = question[asks.end() :]
         repeats = covered(words, [answer]) >= _SAID_AGAIN
         is_said = covered(words, quotes) >= _SAID_AGAIN or (repeats and said >= _SAID_AGAIN)
+    elif kind == "words":
+        is_said = any(_speaks(asks["by"], quote) for quote in quotes)
+    elif kind == "cause":
+        is_said = any(map(_CAUSE.search, quotes))
+    elif kind == "number":
+        is_said = is_chosen or _counts(question, answer)
     else:
         is_said = covered(asks["of"] or asks["whose"] or "", quotes) == 1.0
-    if kind == "number" and not is_chosen and not _counts(question, answer):
-        return False
     return is_said and _gives(kind, answer, " ".join(quotes), question=question, before=before)
 
 
@@ -142,6 +172,20 @@ def _counts(question: str, answer: str) -> bool:
     things, said = claim_of(counted[1]), words_of(answer)
     nouns = things.words - things.names - things.starts
     return not nouns or any(holds(said, noun) for noun in nouns)
+
+
+def _speaks(who: str, quote: str) -> bool:
+    """Whether ``who``, or a pronoun's somebody, says something in ``quote``."""
+    names = words_of(who)
+    if not names or re.search('["“”]', quote):
+        return bool(_SPEAKS.search(quote))
+    return any(
+        holds(
+            words_of(quote if speech[0].lower() == "according" else quote[: speech.start()]), name
+        )
+        for speech in _SPEAKS.finditer(quote)
+        for name in names
+    )
 
 
 def asks_for_number(question: str) -> bool:
@@ -157,7 +201,9 @@ def _gives(kind: str, answer: str, quoted: str, *, question: str, before: str) -
         told = (_told(kind, answer) - _told(kind, question)) & _told(kind, quoted)
         return bool(told or (kind in ("number", "time") and said.numbers - asked.numbers))
     words = said.words
-    if kind == "name":
+    if kind == "speaker":
+        words = words_of(_QUOTED.sub("", answer))
+    elif kind == "name":
         words = (said.names | said.starts) - said.given
     elif kind == "place" and len(answer.split()) > _SHORT:
         words = frozenset[str]().union(*map(words_of, _LOCATION.findall(answer)))
