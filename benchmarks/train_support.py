@@ -3,9 +3,8 @@
     python -m benchmarks.train_support WICE.jsonl
 
 Each line has a ``claim``, the sentences of the article that it cites as ``evidence``, and a
-``label``: “supported” against the rest (WiCE: Kamoi et al., EMNLP 2023). The evidence of a claim is
-its twelve best aligned sentences. The figures are five-fold: each fold is scored with
-weights that were fitted to the others.
+``label``: “supported” against the rest (WiCE: Kamoi et al., EMNLP 2023). The figures are five-fold:
+each fold is scored with weights that were fitted to the others.
 """
 
 import json
@@ -25,9 +24,7 @@ from rag.support import Signs, nearness, signs
 from rag.weights import Regression
 
 _LOOKED_AT = 40
-"""Sentences of an article that are aligned: those with most of the claim's words."""
-
-_EVIDENCE = 12
+"""Sentences of an article that are the evidence: those with most of the claim's words."""
 
 
 def signs_of(text: str, sentences: list[str], embedder: SentenceEmbedder) -> Signs:
@@ -40,8 +37,7 @@ def signs_of(text: str, sentences: list[str], embedder: SentenceEmbedder) -> Sig
     likely = [int(at) for at in np.argsort(-shares, kind="stable")[:_LOOKED_AT]]
     sentence, *evidence = embedder.read([text, *(sentences[at] for at in likely)])
     near = nearness(text, sentence, evidence)
-    best = np.argsort(-near.tokens.sum(axis=0), kind="stable")[:_EVIDENCE]
-    return signs(claim, near, {int(at): claims[likely[at]] for at in best})
+    return signs(claim, near, {row: claims[at] for row, at in enumerate(likely)})
 
 
 @click.command()

@@ -126,7 +126,7 @@ class Claim:
     speakers: frozenset[str]  # stems of who says what it tells: “Maria Zakharova said …”
     is_attributed: bool  # “Ann said”: said by somebody, whom it names
     is_said_by_pronoun: bool  # “he said”: by somebody whom it need not name
-    turns: bool  # “but”, “unlike”: what is said of one part may not be said of the other
+    turns: bool  # “but”, “unlike” inside it: what is said of one part may not be said of the other
 
 
 def claim_of(text: str) -> Claim:
@@ -166,7 +166,7 @@ def claim_of(text: str) -> Claim:
         speakers=words_of(speaker[1]) if speaker else frozenset(),
         is_attributed=is_said and not is_said_by_pronoun,
         is_said_by_pronoun=is_said_by_pronoun,
-        turns=any(token.lower() in _TURNS for token in tokens),
+        turns=any(token.lower() in _TURNS for at, token in enumerate(tokens) if at not in starts),
     )
 
 
@@ -205,6 +205,13 @@ def holds(words: frozenset[str], wanted: str) -> bool:
         return True
     head = wanted[:_SHARED_LETTERS]
     return len(head) == _SHARED_LETTERS and any(word.startswith(head) for word in words)
+
+
+def covered(sentence: str, quotes: Iterable[str]) -> float:
+    """How many of the telling words of ``sentence`` stand in ``quotes``: 0 to 1."""
+    words = words_of(sentence) - LIGHT
+    held = frozenset[str]().union(*map(words_of, quotes))
+    return sum(holds(held, word) for word in words) / len(words) if words else 1.0
 
 
 def weights(words: Iterable[str], among: Sequence[frozenset[str]]) -> dict[str, float]:

@@ -8,8 +8,7 @@ the question is about.
 import re
 from collections.abc import Sequence
 
-from index.claims import LIGHT, SAYS, claim_of, holds, stem, words_of
-from rag.answerable import covered
+from index.claims import LIGHT, SAYS, claim_of, covered, holds, stem, words_of
 
 QUESTION_WORD = "(?:who|whom|whose|what|when|where|why|how|which)"
 
@@ -41,7 +40,7 @@ _KINDS = {
     "words": rf"what\ (?:else\ )?{_DOES}\ (?P<by>(?:[\w.'’-]+\ ){{1,6}}?){_SAY}",
     "cause": r"what\ (?:(?:has|have|had)\ )?(?:caused?|causes|triggered|sparked|provoked|prompted)",
     "role": r"""who\ (?:is|was)\ (?:the\ (?P<of>[a-z][a-z -]*?)\ (?:of|for)
-        | (?:\w[\w.-]*\ ?)+['’]s?\ (?P<whose>[a-z][a-z -]*)(?=\W*$))""",
+        | (?:[\w.-]+\ ){0,5}[\w.-]+['’]s?\ (?P<whose>[a-z][a-z -]*)(?=\W*$))""",
     "degree": rf"how\ (?!(?:{_DOES}|to)\b)",
     "other": QUESTION_WORD,
 }
@@ -117,7 +116,7 @@ _SHORT = 3
 _EMPTY = LIGHT | frozenset(
     stem(word)
     for word in f"""{_CALENDAR} day week month year recent last next today yesterday morning
-    evening according passage text""".split()
+    evening according passage text say said argue claim state believe report add tell""".split()
 )
 """What answers neither who nor where nor what."""
 
@@ -201,10 +200,11 @@ def _gives(kind: str, answer: str, quoted: str, *, question: str, before: str) -
         told = (_told(kind, answer) - _told(kind, question)) & _told(kind, quoted)
         return bool(told or (kind in ("number", "time") and said.numbers - asked.numbers))
     words = said.words
+    own = claim_of(_QUOTED.sub("", answer))  # who speaks stands outside, and what begins there
     if kind == "speaker":
-        words = words_of(_QUOTED.sub("", answer))
+        words = own.words
     elif kind == "name":
-        words = (said.names | said.starts) - said.given
+        words = (own.names | own.starts) - own.given
     elif kind == "place" and len(answer.split()) > _SHORT:
         words = frozenset[str]().union(*map(words_of, _LOCATION.findall(answer)))
     elif said.numbers - asked.numbers:

@@ -1,7 +1,6 @@
 """Where another document gives another number for what was asked."""
 
-from index.claims import claim_of
-from rag.answerable import covered
+from index.claims import claim_of, covered
 from rag.asked import asks_for_number
 from rag.evidence import Evidence, Evidences
 

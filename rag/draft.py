@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from index.sentences import Span, sentence_spans
-from rag.answerable import Signs, covered
+from rag.answerable import Signs
 from rag.asked import fits
 from rag.cite import Footnotes
 from rag.differ import other_number
-from rag.evidence import Evidence, Evidences, Excerpt, supports_itself
+from rag.evidence import Evidence, Evidences, Excerpt, Support, supports_itself
 from rag.records import DIFFERING, REFUSAL, Sentence
 
 _SETTLED = 12
@@ -30,6 +30,8 @@ _SOURCE = re.compile(
 
 _NAMES_PASSAGE = re.compile(rf"^\W*(?:{_FROM})?{_PASSAGE}\b", re.IGNORECASE)
 """How a model begins that talks about what it read, mostly for want of an answer."""
+
+_NOTHING = Support(score=0.0, evidence=(), covered=0.0, own=0.0, spoken=0.0, probability=0.0)
 
 _SPACED = re.compile(r"\bU\. S\.")
 
@@ -85,7 +87,7 @@ class Draft:
         self._is_lenient = is_lenient
         self._is_chosen = bool(text)
         self._checked: dict[Span, Sentence] = {}
-        self._said: dict[Sentence, float] = {}  # how much of it the best evidence says
+        self._best: dict[Sentence, Support] = {}  # what supports it best
         self._evidence: list[Evidence] = []  # all that is cited
 
     def add(self, piece: str) -> Iterator[Sentence]:
@@ -119,10 +121,7 @@ class Draft:
         signs = Signs(
             odds=odds,
             confidence=confidence,
-            covered=min(
-                (covered(s.text, [citation.quote for citation in s.citations]) for s in kept),
-                default=0.0,
-            ),
+            spoken=min((self._best[sentence].spoken for sentence in kept), default=0.0),
             direct=not _NAMES_PASSAGE.search(self.text),
             fits=self._fits(kept),
         )
@@ -157,7 +156,7 @@ class Draft:
     def _fits(self, kept: list[Sentence]) -> bool:
         quotes = [citation.quote for sentence in kept for citation in sentence.citations]
         text = " ".join(sentence.text for sentence in kept)
-        said = min((self._said[sentence] for sentence in kept), default=0.0)
+        said = min((self._best[sentence].covered for sentence in kept), default=0.0)
         return fits(
             self._question,
             text,
@@ -180,7 +179,7 @@ class Draft:
             self._evidence += [item for support in supports for item in support.evidence]
             sentence = self._footnotes.check(text, supports, start=span.start)
             self._checked[span] = sentence
-            self._said[sentence] = supports[0].covered if supports else 0.0
+            self._best[sentence] = supports[0] if supports else _NOTHING
         return self._checked[span]
 
 

@@ -120,12 +120,13 @@ class Support:
     evidence: tuple[Evidence, ...]
     covered: float  # how much of the sentence's words it says, also in other words: 0 to 1
     own: float  # how much of them it says in those words
+    spoken: float  # how far it says the word of the question that it says least: 0 to 1
     probability: float  # that it supports the sentence, by ``rag.support``
 
 
 def supports_itself(item: Evidence) -> Support:
     """What a sentence is to its own words."""
-    return Support(score=1.0, evidence=(item,), covered=1.0, own=1.0, probability=1.0)
+    return Support(1.0, (item,), covered=1.0, own=1.0, spoken=1.0, probability=1.0)
 
 
 class Evidences:
@@ -341,6 +342,7 @@ class Evidences:
         missing = claim.numbers - numbers - (asked.numbers & known)
         missing |= {value for value, _ in claim.measures - measures - asked.measures}
         missing_names = set()
+        spoken = 1.0
         total = _NEWS * rare * len(claim.numbers)
         covered = own = total - _NEWS * rare * len(missing)
         for word in claim.words:
@@ -359,6 +361,8 @@ class Evidences:
             if not is_news and word not in claim.names and word in near.words:
                 likeness = max(likeness, float(_likeness(near.words[word][list(rows)]).max()))
             covered += likeness * weight
+            if not is_news and word not in claim.names:
+                spoken = min(spoken, likeness)
         if _is_said_by_another(claim, items):
             missing_names |= claim.speakers & claim.names
         score = _WORDS_SHARE * covered / total + (1 - _WORDS_SHARE) * meaning
@@ -369,7 +373,7 @@ class Evidences:
             score = min(score, PARTLY - 0.01)
         evidence = {row: self._items[row].claim for row in rows}
         probability = signs(claim, near, evidence).probability
-        return Support(score, items, covered / total, own / total, probability)
+        return Support(score, items, covered / total, own / total, spoken, probability)
 
 
 def _likeness(cosines: NDArray[np.float32]) -> NDArray[np.float32]:

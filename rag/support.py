@@ -3,7 +3,7 @@
 Every telling word of the sentence is looked for in the evidence: how near is the nearest token
 there, each in its context? So other words for the same thing count, and a word that stands for
 nothing there does not (the recall of BERTScore: Zhang et al., ICLR 2020, section 3). With the
-words, numbers and names that the evidence lacks, a logistic regression, whose weights
+numbers and names that the evidence lacks, a logistic regression, whose weights
 ``benchmarks.train_support`` finds and keeps in support.json, makes it a probability.
 """
 
@@ -52,7 +52,6 @@ class Signs:
     """What speaks for and against that evidence supports a sentence."""
 
     aligned: float  # mean cosine of the sentence's tokens and the nearest of the evidence
-    covered: float  # share of its words that the evidence has
     missing_numbers: float
     missing_names: float
 
@@ -70,7 +69,6 @@ def signs(claim: Claim, near: Nearness, evidence: Mapping[int, Claim]) -> Signs:
     missing = sum(not holds(words, name) for name in claim.names)
     return Signs(
         aligned=float(nearest.mean()),
-        covered=sum(holds(words, word) for word in claim.words) / (len(claim.words) or 1),
         missing_numbers=float(min(len(claim.numbers - numbers), _MOST_MISSING)),
         missing_names=float(min(missing, _MOST_MISSING)),
     )

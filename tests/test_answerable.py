@@ -7,22 +7,7 @@ import pytest
 
 import rag.commands
 import ui.commands
-from rag.answerable import STRICTNESS, Signs, covered
-
-
-@pytest.mark.parametrize(
-    ("sentence", "quotes", "expected"),
-    [
-        ("The planes carried 35 tons of cargo.", ["The planes carried much cargo."], 0.75),
-        ("The planes carried tons of cargo.", ["The planes carried cargo.", "35 tons of it."], 1),
-        ("The planes landed.", [], 0),
-        ("It was so.", [], 1),
-    ],
-)
-def test_covered_is_what_the_quotes_say_too(
-    sentence: str, quotes: list[str], expected: float
-) -> None:
-    assert covered(sentence, quotes) == pytest.approx(expected)
+from rag.answerable import STRICTNESS, Signs
 
 
 def test_every_sign_speaks_for_an_answer() -> None:
@@ -31,7 +16,7 @@ def test_every_sign_speaks_for_an_answer() -> None:
     for more in (
         replace(none, odds=1.0),
         replace(none, confidence=1.0),
-        replace(none, covered=1.0),
+        replace(none, spoken=1.0),
         replace(none, direct=True),
     ):
         assert more.probability > none.probability

@@ -2,7 +2,7 @@
 
 import pytest
 
-from index.claims import claim_of
+from index.claims import claim_of, covered
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,18 @@ def test_a_city_is_not_the_government_in_it() -> None:
     assert claim_of("They met in Moscow.").names == {"russia", "citi"}
     assert claim_of("They met in Moscow City.") == claim_of("They met in Moscow.")
     assert claim_of("It is backed by Moscow.").names == claim_of("It is backed by Russia.").names
+
+
+@pytest.mark.parametrize(
+    ("sentence", "quotes", "expected"),
+    [
+        ("The planes carried 35 tons of cargo.", ["The planes carried much cargo."], 0.75),
+        ("The planes carried tons of cargo.", ["The planes carried cargo.", "35 tons of it."], 1),
+        ("The planes landed.", [], 0),
+        ("It was so.", [], 1),
+    ],
+)
+def test_covered_is_what_the_quotes_say_too(
+    sentence: str, quotes: list[str], expected: float
+) -> None:
+    assert covered(sentence, quotes) == pytest.approx(expected)

@@ -149,6 +149,8 @@ def test_a_further_document_is_cited_only_if_it_says_all_of_it() -> None:
         ("The envoy has not ruled out a war.", "supported"),
         ("No, the mayor threatened his guests.", "supported"),
         ("No. The general ruled out an attack.", "unsupported"),
+        ("Yes, the loans have been enough to mend the bridge.", "unsupported"),
+        ("The loans have not been enough to mend the bridge.", "supported"),
     ],
 )
 def test_what_a_document_denies_is_not_said(said: str, status: str) -> None:
@@ -156,7 +158,8 @@ def test_what_a_document_denies_is_not_said(said: str, status: str) -> None:
         "The alliance of the two capitals isn’t really new. The general has not ruled out an "
         "attack. The ships carry cargo. The mayor refused to rule out a strike. "
         "The mayor threatened his guests, but did not threaten us. "
-        "The envoy refused to rule out a war while backing the rival."
+        "The envoy refused to rule out a war while backing the rival. "
+        "However, these loans have not been enough to mend the bridge."
     )
     assert check(said, among=(document(text),)).status == status
 
@@ -230,6 +233,15 @@ def test_what_a_question_leaves_open_must_be_said_itself() -> None:
     said = check(text, question=question, among=among, embedder=knowing)
     other = check(text.replace("los", "gain"), question=question, among=among, embedder=knowing)
     assert (said.status, other.status) == ("supported", "unsupported")
+
+
+def test_the_word_of_the_question_that_is_said_least_is_told() -> None:
+    evidences = evidences_of(NEWS, embedder=Thesaurus("cargo freight"))
+    question = "Who greeted the minister and his freight on Sunday?"
+    (other, *_) = evidences.support("His counterpart greeted the minister.", question=question)
+    (said, *_) = evidences.support("His counterpart met the minister.", question=question)
+    (like, *_) = evidences.support("They carried 35 tons of freight.", question=question)
+    assert (other.spoken, said.spoken, like.spoken) == (0.0, 1.0, 1.0)
 
 
 def test_that_something_was_held_need_not_be_said() -> None:
