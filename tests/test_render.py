@@ -129,7 +129,7 @@ def test_a_note_has_quote_title_place_and_its_sentences() -> None:
     assert "1Four planes came down on Tuesday.Planes notes.md, page 3" in text
     assert "Supports Four planes landed.Supports in part They brought 100 soldiers." in text
     assert "2A hundred men got out.notes.md, “Crew”Ann" in text  # this document has no title
-    assert "1 passage read" in text
+    assert "1 passage found" in text
 
 
 def test_a_sentence_without_full_support_says_so() -> None:

@@ -166,7 +166,7 @@ def sources(turn: Turn) -> str:
         return _headed("Closest passages found", passages) or _quiet("No passage comes near it.")
     if notes and turn.is_over:
         count = len(turn.hits)
-        found = f"{count} passage{'' if count == 1 else 's'} read"
+        found = f"{count} passage{'' if count == 1 else 's'} found"
         folded = f"<details><summary>{found}</summary>{passages}</details>" if passages else ""
         return notes + folded
     if notes:
