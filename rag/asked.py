@@ -178,13 +178,12 @@ def _speaks(who: str, quote: str) -> bool:
     names = words_of(who)
     if not names or re.search('["“”]', quote):
         return bool(_SPEAKS.search(quote))
-    return any(
-        holds(
-            words_of(quote if speech[0].lower() == "according" else quote[: speech.start()]), name
-        )
-        for speech in _SPEAKS.finditer(quote)
-        for name in names
-    )
+    for speech in _SPEAKS.finditer(quote):
+        follows = speech[0].lower() == "according"  # “…, according to Ann”
+        before = words_of(quote if follows else quote[: speech.start()])
+        if any(holds(before, name) for name in names):
+            return True
+    return False
 
 
 def asks_for_number(question: str) -> bool:
@@ -200,11 +199,9 @@ def _gives(kind: str, answer: str, quoted: str, *, question: str, before: str) -
         told = (_told(kind, answer) - _told(kind, question)) & _told(kind, quoted)
         return bool(told or (kind in ("number", "time") and said.numbers - asked.numbers))
     words = said.words
-    own = claim_of(_QUOTED.sub("", answer))  # who speaks stands outside, and what begins there
-    if kind == "speaker":
-        words = own.words
-    elif kind == "name":
-        words = (own.names | own.starts) - own.given
+    if kind in ("speaker", "name"):
+        own = claim_of(_QUOTED.sub("", answer))  # who speaks stands outside, and what begins there
+        words = own.words if kind == "speaker" else (own.names | own.starts) - own.given
     elif kind == "place" and len(answer.split()) > _SHORT:
         words = frozenset[str]().union(*map(words_of, _LOCATION.findall(answer)))
     elif said.numbers - asked.numbers:

@@ -108,7 +108,11 @@ def evaluate(  # noqa: PLR0917  (click gives them by name)
     """
     if without_gold and only == "unanswerable":
         raise click.UsageError("--without-gold hides answers; --only unanswerable has none.")
-    from rag.questions import read_questions, write_documents  # noqa: PLC0415  (start-up time)
+    from rag.questions import (  # noqa: PLC0415  (start-up time)
+        index_name,
+        read_questions,
+        write_documents,
+    )
 
     wanted = [
         question
@@ -137,7 +141,7 @@ def evaluate(  # noqa: PLR0917  (click gives them by name)
 
     with progress_bar() as on_progress:
         if questions.is_dir():
-            name = name or f"eval-{questions.resolve().name}"
+            name = name or index_name(questions)
             build(write_documents(questions), name=name, on_progress=on_progress)
         reader = CrossEncoderReranker(reranker) if reranker else None
         index = Index.open(name or "default", reranker=reader)

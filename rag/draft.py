@@ -31,8 +31,6 @@ _SOURCE = re.compile(
 _NAMES_PASSAGE = re.compile(rf"^\W*(?:{_FROM})?{_PASSAGE}\b", re.IGNORECASE)
 """How a model begins that talks about what it read, mostly for want of an answer."""
 
-_NOTHING = Support(score=0.0, evidence=(), covered=0.0, own=0.0, spoken=0.0, probability=0.0)
-
 _SPACED = re.compile(r"\bU\. S\.")
 
 _REFUSING = re.compile(
@@ -87,7 +85,7 @@ class Draft:
         self._is_lenient = is_lenient
         self._is_chosen = bool(text)
         self._checked: dict[Span, Sentence] = {}
-        self._best: dict[Sentence, Support] = {}  # what supports it best
+        self._best: dict[Sentence, Support] = {}  # what supports it best; nothing, some
         self._evidence: list[Evidence] = []  # all that is cited
 
     def add(self, piece: str) -> Iterator[Sentence]:
@@ -179,7 +177,8 @@ class Draft:
             self._evidence += [item for support in supports for item in support.evidence]
             sentence = self._footnotes.check(text, supports, start=span.start)
             self._checked[span] = sentence
-            self._best[sentence] = supports[0] if supports else _NOTHING
+            if supports:
+                self._best[sentence] = supports[0]
         return self._checked[span]
 
 

@@ -78,6 +78,11 @@ def write_documents(path: Path) -> Path:
     return folder
 
 
+def index_name(path: Path) -> str:
+    """The index of the documents that ``write_documents`` makes of the folder ``path``."""
+    return f"eval-{path.resolve().name}"
+
+
 def document_id(record: str) -> str:
     """The id of the document that ``write_documents`` makes of the record with that id."""
     return quote(record, safe="") + ".md"
