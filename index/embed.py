@@ -1,8 +1,7 @@
-"""The sentence-transformers models: texts into vectors, and pairs of texts into scores."""
+"""The embedding model: texts into vectors, by sentence-transformers."""
 
 import logging
 import os
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,37 +83,7 @@ def _reading(read: dict[str, "Tensor"], spans: NDArray[np.int64]) -> Reading:
     return Reading(read["sentence_embedding"].numpy(), tokens / lengths, spans[1:-1])
 
 
-class CrossEncoderReranker:
-    """A cross-encoder, which reads a query and a passage together: slower, and often better."""
-
-    def __init__(self, name: str) -> None:
-        """Takes a folder, or the name of a model that the hub's own cache holds.
-
-        Raises ModelError if it is neither, or no cross-encoder.
-        """
-        _be_quiet()
-        from sentence_transformers import CrossEncoder  # noqa: PLC0415  (start-up time)
-
-        try:
-            self._model = CrossEncoder(name, device="cpu", local_files_only=True)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise ModelError(
-                f"The reranker {name} is not on this machine, or is none: give a folder, or run "
-                f"'hf download {name}' first."
-            ) from error
-
-    def scores(self, query: str, texts: Sequence[str]) -> NDArray[np.float32]:
-        """How well each text answers the query, float32 (n,): 0 to 1."""
-        from torch.nn import Sigmoid  # noqa: PLC0415  (start-up time)
-
-        pairs = [(query, text) for text in texts]
-        if not pairs:
-            return np.empty(0, dtype=np.float32)
-        found = self._model.predict(pairs, activation_fn=Sigmoid(), show_progress_bar=False)
-        return np.asarray(found, dtype=np.float32).reshape(len(pairs))
-
-
-def _be_quiet() -> None:
+def be_quiet() -> None:
     """No requests, no reports, no bars: the weights are here."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -125,7 +94,7 @@ def _be_quiet() -> None:
 
 
 def _load(folder: Path) -> "SentenceTransformer":
-    _be_quiet()
+    be_quiet()
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415  (start-up time)
 
     try:

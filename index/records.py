@@ -150,3 +150,10 @@ class Reranker(Protocol):
 
     def scores(self, query: str, texts: Sequence[str]) -> NDArray[np.float32]:
         """How well each text answers the query, float32 (n,): 0 to 1."""
+
+
+class Entailment(Protocol):
+    """What tells whether a text entails a sentence."""
+
+    def probabilities(self, texts: Sequence[str], sentence: str) -> NDArray[np.float32]:
+        """How likely each text entails the sentence, float32 (n,): 0 to 1."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from index.embed import CrossEncoderReranker
-from index.records import Document, Hit, Reading
+from index.cross_encoder import CrossEncoderEntailment, CrossEncoderReranker
+from index.records import Document, Entailment, Hit, Reading
 from index.search import Index
 from models.errors import QuestionError
 from models.resolve import resolve_llm
@@ -94,17 +94,20 @@ class Chat:
         generate: Generate,
         strictness: float = STRICTNESS,
         is_lenient: bool = False,
+        entailment: Entailment | None = None,
     ) -> None:
         """Takes what finds and what writes; ``Chat.open`` brings the real ones.
 
         ``strictness`` is how likely it must be, 0 to 1, that an answer answers its question;
         a less likely one is refused. A lenient chat shows sentences that nothing supports,
-        too, with the status “unsupported”; else they are left out.
+        too, with the status “unsupported”; else they are left out. With ``entailment``, nothing
+        supports a sentence that does not follow from it, by that model, either.
         """
         self._search = search
         self._generate = generate
         self._strictness = strictness
         self._is_lenient = is_lenient
+        self._entailment = entailment
         self._last: _Turn | None = None
 
     @classmethod
@@ -114,19 +117,28 @@ class Chat:
         name: str = "default",
         model: str | None = None,
         reranker: str | None = None,
+        nli: str | None = None,
         strictness: float = STRICTNESS,
         is_lenient: bool = False,
     ) -> "Chat":
         """Opens the index ``name`` and loads a model: a name of the catalogue or a GGUF file.
 
-        ``reranker`` names a cross-encoder: a folder, or a model in the hub's own cache. The
-        other options are those of ``Chat``. Raises StoreError or ModelError if one of them is
+        ``reranker`` and ``nli``, which orders passages and which checks the support, name
+        cross-encoders: a folder, or a model in the hub's own cache. The other options are those
+        of ``Chat``. Raises StoreError or ModelError if one of them is
         not there; the message says what to run.
         """
         search = Index.open(name, reranker=CrossEncoderReranker(reranker) if reranker else None)
+        entailment = CrossEncoderEntailment(nli) if nli else None
         generate = load_model(model)
         search.read([""])  # loads the embedder now, not while the first question waits
-        return cls(search=search, generate=generate, strictness=strictness, is_lenient=is_lenient)
+        return cls(
+            search=search,
+            generate=generate,
+            strictness=strictness,
+            is_lenient=is_lenient,
+            entailment=entailment,
+        )
 
     def fresh(self) -> "Chat":
         """A new conversation with the same documents and the same loaded model."""
@@ -135,6 +147,7 @@ class Chat:
             generate=self._generate,
             strictness=self._strictness,
             is_lenient=self._is_lenient,
+            entailment=self._entailment,
         )
 
     def ask(self, question: str) -> Answer:
@@ -203,7 +216,7 @@ class Chat:
         signs: Signs | None = None
         if hits:
             beside = _new(last.hits if last else (), hits)
-            evidences = Evidences([*hits, *beside], self._search.read)
+            evidences = Evidences([*hits, *beside], self._search.read, entailment=self._entailment)
             judge = Judge(self._generate, question, before)
             choice = choose(evidences, judge)
             excerpts = evidences.in_context(choice.evidence)

@@ -25,6 +25,7 @@ NOT_ANSWERED = 3
 @options.name
 @options.model
 @options.reranker
+@options.nli
 @options.strictness
 @options.lenient
 @click.option("--json", "as_json", is_flag=True, help="Print the whole record as JSON.")
@@ -33,6 +34,7 @@ def ask(  # noqa: PLR0917  (click gives them by name)
     name: str,
     model: str | None,
     reranker: str | None,
+    nli: str | None,
     strictness: float,
     lenient: bool,
     as_json: bool,
@@ -46,7 +48,12 @@ def ask(  # noqa: PLR0917  (click gives them by name)
 
         check_question(question)
         chat = Chat.open(
-            name=name, model=model, reranker=reranker, strictness=strictness, is_lenient=lenient
+            name=name,
+            model=model,
+            reranker=reranker,
+            nli=nli,
+            strictness=strictness,
+            is_lenient=lenient,
         )
     from rag.records import Done, Retrieved  # noqa: PLC0415
 
@@ -77,6 +84,7 @@ def ask(  # noqa: PLR0917  (click gives them by name)
     help="Ask only the questions that the documents answer, or only the others.",
 )
 @options.reranker
+@options.nli
 @options.strictness
 @click.option("--without-gold", is_flag=True, help="Hide the articles that hold the answers.")
 @click.option("--sample", type=click.IntRange(min=1), help="Ask only so many, drawn by chance.")
@@ -95,6 +103,7 @@ def evaluate(  # noqa: PLR0917  (click gives them by name)
     retrieval: bool,
     only: str | None,
     reranker: str | None,
+    nli: str | None,
     strictness: float,
     without_gold: bool,
     sample: int | None,
@@ -135,7 +144,10 @@ def evaluate(  # noqa: PLR0917  (click gives them by name)
                 f"The library {error.name} is missing: run \"pip install 'footnote[eval]'\"."
             ) from error
         from index.build import build  # noqa: PLC0415
-        from index.embed import CrossEncoderReranker  # noqa: PLC0415
+        from index.cross_encoder import (  # noqa: PLC0415
+            CrossEncoderEntailment,
+            CrossEncoderReranker,
+        )
         from index.search import Index  # noqa: PLC0415
         from rag.chat import Chat, load_model  # noqa: PLC0415
 
@@ -148,7 +160,12 @@ def evaluate(  # noqa: PLR0917  (click gives them by name)
         search = WithoutGold(index) if without_gold else index
         chat = None
         if not retrieval:
-            chat = Chat(search=search, generate=load_model(model), strictness=strictness)
+            chat = Chat(
+                search=search,
+                generate=load_model(model),
+                strictness=strictness,
+                entailment=CrossEncoderEntailment(nli) if nli else None,
+            )
         cases = ask_all(wanted, search, chat=chat, on_progress=on_progress)
     found = figures(cases)
     about = About(

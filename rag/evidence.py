@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.claims import LIGHT, Claim, claim_of, holds, weights, words_of
-from index.records import Hit, Reading
+from index.records import Entailment, Hit, Reading
 from index.sentences import sentence_spans
 from index.split import is_boilerplate
 from rag.support import Nearness, nearness, signs
@@ -86,6 +86,9 @@ _LEANS = re.compile(
 _ALTERNATIVES = re.compile(r"(\S+) or (?:[a-z]{1,3} )?(\S+)", re.IGNORECASE)
 """What a question leaves open: “is it *gaining* or *losing* support?”."""
 
+_ENTAILED = 0.5
+"""How likely a sentence must follow from its quote, by an NLI model."""
+
 _LONGEST_LINE = 500
 """Characters that are read of one sentence; longer ones are rows of tables, or lists."""
 
@@ -132,9 +135,19 @@ def supports_itself(item: Evidence) -> Support:
 class Evidences:
     """The sentences that an answer's sentences are held against."""
 
-    def __init__(self, hits: Iterable[Hit], read: Callable[[list[str]], list[Reading]]) -> None:
-        """Takes every sentence of the hits' passages; ``read`` gives vectors of texts."""
+    def __init__(
+        self,
+        hits: Iterable[Hit],
+        read: Callable[[list[str]], list[Reading]],
+        *,
+        entailment: Entailment | None = None,
+    ) -> None:
+        """Takes every sentence of the hits' passages; ``read`` gives vectors of texts.
+
+        With ``entailment``, a model of inference, nothing supports what does not follow from it.
+        """
         self._read = read
+        self._entailment = entailment
         self._hits = list(hits)
         self._items = [item for at, hit in enumerate(self._hits) for item in _sentences_of(hit, at)]
         self._readings = read([item.text for item in self._items])
@@ -181,7 +194,19 @@ class Evidences:
             claim = replace(claim, words=claim.words | asked.words | claim_of(before).words)
         if not self._items or not (claim.words or claim.numbers):
             return []
-        alone, together = self._read([text, f"{question} {sentence}"])
+        found = self._supports(claim, asked, text, f"{question} {sentence}", chosen)
+        return self._entailed(found, text) if self._entailment else found
+
+    def _supports(
+        self,
+        claim: Claim,
+        asked: Claim,
+        text: str,
+        in_answer: str,
+        chosen: Sequence[Evidence],
+    ) -> list[Support]:
+        """What supports ``claim``, made by ``text``; ``in_answer`` is the question and that."""
+        alone, together = self._read([text, in_answer])
         near = nearness(text, alone, self._readings)
         meanings = np.clip(self._vectors @ alone.vector, 0, 1)
         relevance = self._vectors @ together.vector
@@ -219,6 +244,17 @@ class Evidences:
             and (self._items[at] in chosen or singles[at].own >= best.covered)
         ]
         return [best, *_one_for_each_document(others, best.evidence[0].document)][:_MOST_CITATIONS]
+
+    def _entailed(self, supports: list[Support], text: str) -> list[Support]:
+        """Those of ``supports`` of which the NLI model, too, says that ``text`` follows."""
+        assert self._entailment
+        quotes = [" ".join(item.text for item in support.evidence) for support in supports]
+        probabilities = self._entailment.probabilities(quotes, text)
+        return [
+            replace(support, probability=float(probability))
+            for support, probability in zip(supports, probabilities, strict=True)
+            if probability >= _ENTAILED
+        ]
 
     def _with_neighbour(
         self,

@@ -10,6 +10,11 @@ reranker = click.option(
     "--reranker", help="A cross-encoder that orders the passages: a folder, or its name."
 )
 
+nli = click.option(
+    "--nli",
+    help="A cross-encoder that every quote must convince, too: a folder, or its name.",
+)
+
 strictness = click.option(
     "--strictness",
     type=click.FloatRange(0, 1),

@@ -8,10 +8,9 @@ import pytest
 
 from index import lexical, vectors
 from index.build import build
-from index.embed import CrossEncoderReranker, SentenceEmbedder
+from index.embed import SentenceEmbedder
 from index.rank import scores
 from index.search import Index
-from models.errors import ModelError
 from tests.fakes import WordEmbedder
 
 
@@ -107,45 +106,3 @@ def test_the_real_embedder_finds_meaning(tmp_path: Path) -> None:
     assert reading.vector == pytest.approx(index.embed([text])[0], abs=1e-5)
     assert [text[start:end] for start, end in reading.spans] == ["Planes", "landed", "."]
     assert np.linalg.norm(reading.tokens, axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
-
-
-@pytest.fixture(scope="module")
-def cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real cross-encoder, with chance weights: it needs no download."""
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
-
-    folder = tmp_path_factory.mktemp("cross-encoder")
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", *letters]
-    (folder / "vocab.txt").write_text("\n".join([*words, *(f"##{x}" for x in letters)]))
-    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
-    config = BertConfig(
-        vocab_size=58,
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        num_labels=1,
-    )
-    BertForSequenceClassification(config).save_pretrained(folder)
-    return folder
-
-
-@pytest.mark.slow
-def test_a_reranker_has_the_last_word(tmp_path: Path, cross_encoder: Path) -> None:
-    for name in "abcdef":
-        (tmp_path / f"{name}.txt").write_text(f"Planes landed near the {name * 4} river.")
-    build(tmp_path, embedder=WordEmbedder())
-    reranker = CrossEncoderReranker(str(cross_encoder))
-    query = "Where did the planes land?"
-    hits = Index.open(embedder=WordEmbedder(), reranker=reranker).search(query, limit=4)
-    expected = reranker.scores(query, [hit.passage.text for hit in hits])
-    assert [hit.score for hit in hits] == pytest.approx(expected.tolist(), abs=1e-5)
-    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
-    assert reranker.scores(query, []).shape == (0,)
-
-
-@pytest.mark.slow
-def test_a_reranker_that_is_not_here() -> None:
-    with pytest.raises(ModelError, match="run 'hf download no/such-model' first"):
-        CrossEncoderReranker("no/such-model")

@@ -35,6 +35,8 @@ EXAMPLES = [
 @click.command()
 @options.name
 @options.model
+@options.reranker
+@options.nli
 @options.strictness
 @options.lenient
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
@@ -52,6 +54,8 @@ EXAMPLES = [
 def chat(  # noqa: PLR0917  (click gives them by name)
     name: str,
     model: str | None,
+    reranker: str | None,
+    nli: str | None,
     strictness: float,
     lenient: bool,
     host: str,
@@ -73,7 +77,14 @@ def chat(  # noqa: PLR0917  (click gives them by name)
     with patience("Loading the models…"):
         from rag.chat import Chat  # noqa: PLC0415  (start-up time)
 
-        conversation = Chat.open(name=name, model=model, strictness=strictness, is_lenient=lenient)
+        conversation = Chat.open(
+            name=name,
+            model=model,
+            reranker=reranker,
+            nli=nli,
+            strictness=strictness,
+            is_lenient=lenient,
+        )
     examples = examples_for(name)
     serve(conversation, examples=examples, host=host, port=chosen, is_opening=is_opening)
 
