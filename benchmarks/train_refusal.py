@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from rag.weights import Regression
 
-SIGNS = ("odds", "confidence", "spoken", "direct")
+SIGNS = ("odds", "confidence", "spoken", "known", "direct")
 """What is weighed; what has nothing of the kind asked for is refused without weighing."""
 
 _TRUST = 0.1

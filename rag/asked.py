@@ -136,13 +136,16 @@ def fits(
     for anything else than yes or no or “how rich?”, something that the question does not. Asked
     what somebody said, the quotes must let them speak; asked for a cause, they must tell of one.
     Asked whether something is so, or who said it, the quotes must say it; ``said`` is how much
-    of the answer they say, also in other words. An answer that is the chosen sentence itself,
+    of the answer they say, also in other words. What the question denies (“who was not …?”) the
+    quotes must not assert. An answer that is the chosen sentence itself,
     not the model's words, may call what is counted by another name. ``before`` is the question
     that ``question`` leans on.
     """
     asks = _ASKS.search(question)
     if _YES_OR_NO.search(question):
         return said >= _SAID_AGAIN
+    if _asserts_what_is_denied(question, " ".join(quotes)):
+        return False
     if not asks or asks["degree"]:
         return True
     if not question.endswith("?") and len(question[: asks.start()].split()) > _LEAD:
@@ -161,6 +164,15 @@ def fits(
     else:
         is_said = covered(asks["of"] or asks["whose"] or "", quotes) == 1.0
     return is_said and _gives(kind, answer, " ".join(quotes), question=question, before=before)
+
+
+def _asserts_what_is_denied(question: str, quoted: str) -> bool:
+    """Whether what ``question`` denies is so in ``quoted``: “Who was not …?”, “Ann was …”."""
+    said = claim_of(quoted)
+    return any(
+        holds(said.stated - said.denied, word) and not holds(said.denied, word)
+        for word in claim_of(question).denied
+    )
 
 
 def _counts(question: str, answer: str) -> bool:

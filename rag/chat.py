@@ -1,6 +1,7 @@
 """Questions in, answers with footnotes out: one conversation over one index."""
 
 import time
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -49,6 +50,9 @@ _LONGEST_QUESTION = 400
 """Words. A longer one would crowd out the passages."""
 
 _ANSWER_TOKENS = 200
+
+_SURE = -0.2
+"""Mean log-probability of its tokens from which an answer is not written a second time."""
 
 
 class Search(Protocol):
@@ -230,30 +234,40 @@ class Chat:
                 chosen=choice.evidence,
                 is_lenient=self._is_lenient,
             )
-            draft = begin(Footnotes(self._search.document, known=known))
-            logprobs: list[float] = []
+            footnotes = partial(Footnotes, self._search.document, known=known)
+            draft = begin(footnotes())
             with closing(self._generate(messages, max_tokens=_ANSWER_TOKENS)) as pieces:
                 for piece in pieces:
                     first_token = first_token or time.monotonic() - started
-                    logprobs += piece.logprobs
                     yield Token(piece.text)
-                    for sentence in draft.add(piece.text):
+                    for sentence in draft.add(piece):
                         yield SentenceDone(sentence)
-            tokens = len(logprobs)
+            tokens = draft.tokens
 
-            # 3. What stands after the check is the answer, if its quotes alone give it, too.
+            # 3. An unsure answer is written once more, from the whole passage of the best
+            #    sentence; the surer one counts.
+            if choice.odds > 0 and (draft.confidence < _SURE or not draft.quotes()):
+                around = evidences.passage_of(choice.evidence[0])
+                messages = answer_messages(question, [around], before=before)
+                again = begin(footnotes())
+                with closing(self._generate(messages, max_tokens=_ANSWER_TOKENS)) as pieces:
+                    for piece in pieces:
+                        yield Token("")  # lets the reader stop it
+                        deque(again.add(piece), maxlen=0)
+                tokens += again.tokens
+                draft = max(draft, again, key=lambda one: (bool(one.quotes()), one.confidence))
+
+            # 4. What stands after the check is the answer, if its quotes alone give it, too.
             #    Where the model's own words fail the check, those that it chose may answer.
+            confidence = draft.confidence
             quotes = draft.quotes()
             if not quotes and choice.is_answer and not is_refusal(draft.text):
-                footnotes = Footnotes(self._search.document, known=known)
-                chosen = begin(footnotes, text=choice.evidence[0].text)
+                chosen = begin(footnotes(), text=choice.evidence[0].text)
                 if quotes := chosen.quotes():
                     draft = chosen
             odds = judge.odds(quotes) if quotes else 0.0
             text, sentences, signs = draft.finish(
-                odds=odds,
-                confidence=sum(logprobs) / max(tokens, 1),
-                strictness=self._strictness,
+                odds=odds, confidence=confidence, strictness=self._strictness
             )
         answer = Answer(
             question=question,

@@ -1,15 +1,18 @@
 """The model's text while it grows: each sentence is checked as soon as it is whole."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 
+from index.claims import claim_of, holds
 from index.sentences import Span, sentence_spans
 from rag.answerable import Signs
 from rag.asked import fits
 from rag.cite import Footnotes
 from rag.differ import other_number
 from rag.evidence import Evidence, Evidences, Excerpt, Support, supports_itself
+from rag.generate import Piece
 from rag.records import DIFFERING, REFUSAL, Sentence
 
 _SETTLED = 12
@@ -30,6 +33,9 @@ _SOURCE = re.compile(
 
 _NAMES_PASSAGE = re.compile(rf"^\W*(?:{_FROM})?{_PASSAGE}\b", re.IGNORECASE)
 """How a model begins that talks about what it read, mostly for want of an answer."""
+
+_ALIKE = 0.8
+"""How much of two spellings of one name is the same: Sigimund, Sigismund."""
 
 _SPACED = re.compile(r"\bU\. S\.")
 
@@ -77,6 +83,7 @@ class Draft:
         model reads. A lenient draft keeps sentences that nothing supports, marked so.
         """
         self.text = text
+        self._logprobs: list[float] = []
         self._question = question
         self._before = before
         self._chosen = chosen
@@ -88,9 +95,20 @@ class Draft:
         self._best: dict[Sentence, Support] = {}  # what supports it best; nothing, some
         self._evidence: list[Evidence] = []  # all that is cited
 
-    def add(self, piece: str) -> Iterator[Sentence]:
+    @property
+    def tokens(self) -> int:
+        """How many tokens the model wrote."""
+        return len(self._logprobs)
+
+    @property
+    def confidence(self) -> float:
+        """How sure the model was of what it wrote: the mean log-probability of its tokens."""
+        return sum(self._logprobs) / max(self.tokens, 1)
+
+    def add(self, piece: Piece) -> Iterator[Sentence]:
         """Takes a further piece of text; gives the sentences that it completes."""
-        self.text += piece
+        self.text += piece.text
+        self._logprobs += piece.logprobs
         for span in sentence_spans(self.text):
             if span.end + _SETTLED <= len(self.text) and span not in self._checked:
                 sentence = self._check(span)
@@ -120,6 +138,7 @@ class Draft:
             odds=odds,
             confidence=confidence,
             spoken=min((self._best[sentence].spoken for sentence in kept), default=0.0),
+            known=self._known(),
             direct=not _NAMES_PASSAGE.search(self.text),
             fits=self._fits(kept),
         )
@@ -146,6 +165,17 @@ class Draft:
         if other:
             text = DIFFERING.format(" ".join(other.text.split()))
             yield self._footnotes.check(text, [supports_itself(other)], start=0)
+
+    def _known(self) -> float:
+        """How many of the question's names and numbers stand in the cited passages: 0 to 1."""
+        asked = claim_of(self._question)
+        names = asked.names - asked.given  # a text that calls him Trump need not say Donald
+        words = frozenset[str]().union(*(item.context.words for item in self._evidence))
+        numbers = frozenset[float]().union(*(item.context.numbers for item in self._evidence))
+        known = sum(holds(words, name) or _is_misspelt(name, words) for name in names)
+        known += len(asked.numbers & numbers)
+        wanted = len(names) + len(asked.numbers)
+        return known / wanted if wanted else 1.0
 
     def _sentences(self) -> list[Sentence]:
         """All of the draft so far, checked."""
@@ -180,6 +210,10 @@ class Draft:
             if supports:
                 self._best[sentence] = supports[0]
         return self._checked[span]
+
+
+def _is_misspelt(name: str, words: Iterable[str]) -> bool:
+    return bool(get_close_matches(name, words, n=1, cutoff=_ALIKE))
 
 
 def _kept(sentences: list[Sentence]) -> list[Sentence]:

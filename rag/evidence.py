@@ -327,6 +327,11 @@ class Evidences:
                 rows.add(row - 1)
         return self._in_order(sorted(rows))
 
+    def passage_of(self, item: Evidence) -> Excerpt:
+        """All of the passage in which the sentence stands."""
+        hit = self._hits[item.hit]
+        return Excerpt(hit, hit.passage.text)
+
     def _in_order(self, rows: list[int]) -> list[Excerpt]:
         """The sentences of those rows, those of one passage together."""
         found: dict[int, list[str]] = {}

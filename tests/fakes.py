@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 import numpy as np
 
@@ -78,13 +78,15 @@ class ListSearch:
 class ScriptedModel:
     """Writes the given texts, one each time it is asked, a word at a time; then refuses.
 
-    ``odds`` is what it says when it is asked whether the passages answer the question.
+    ``odds`` is what it says when it is asked whether the passages answer the question;
+    ``logprobs`` how sure it is of each word of each text.
     """
 
     name = "scripted"
 
-    def __init__(self, *texts: str, odds: float = 0.9) -> None:
+    def __init__(self, *texts: str, odds: float = 0.9, logprobs: Sequence[float] = ()) -> None:
         self._texts = list(texts)
+        self._logprobs = list(logprobs)
         self.odds = odds
         self.asked: list[list[Message]] = []
         self.judged: list[list[Message]] = []
@@ -92,11 +94,12 @@ class ScriptedModel:
 
     def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[Piece, None, None]:
         self.asked.append(messages)
+        logprob = self._logprobs.pop(0) if self._logprobs else -0.1
         for piece in re.findall(r"\S+\s*", self._texts.pop(0) if self._texts else REFUSAL)[
             :max_tokens
         ]:
             self.pieces_written += 1
-            yield Piece(piece, (-0.1,))
+            yield Piece(piece, (logprob,))
 
     def yes(self, messages: list[Message]) -> float:
         self.judged.append(messages)

@@ -153,3 +153,15 @@ def test_a_chosen_sentence_may_call_what_is_counted_by_another_name() -> None:
     question, said = "How many soldiers were there?", "About 90 troops came."
     assert not fits(question, said, [said])
     assert fits(question, said, [said], is_chosen=True)
+
+
+def test_what_the_question_denies_must_not_be_said() -> None:
+    question = "Who was not a member of the council?"
+    assert not fits(question, "Ann was not a member.", ["Ann was a member of the council."])
+    assert fits(question, "Ann was not a member.", ["Ann was not a member of the council."])
+    assert fits(question, "Ann was never one.", ["Ann never sat there."])
+
+
+def test_what_somebody_failed_to_do_is_no_denial_of_it() -> None:
+    question, said = "What did Rome fail to do for workers?", "Rome failed to insure workers."
+    assert fits(question, said, [said])

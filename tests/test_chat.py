@@ -81,6 +81,43 @@ def test_what_takes_the_place_of_a_cited_draft_is_numbered_from_one() -> None:
     assert [citation.number for citation in answer.citations] == [1]
 
 
+@pytest.mark.parametrize(
+    ("texts", "logprobs", "odds", "said", "asked"),
+    [
+        (["The cargo was 35 tons.", "They carried 35 tons."], [-0.1], 0.9, 0, 1),  # it is sure
+        (["The cargo was 35 tons.", "They carried 35 tons."], [-0.5, -0.1], 0.9, 1, 2),
+        (["The cargo was 35 tons.", "They carried 35 tons."], [-0.5, -0.6], 0.9, 0, 2),
+        (["The cargo was 35 tons.", "They carried tulips."], [-0.5, -0.1], 0.9, 0, 2),
+        (["They carried tulips.", "They carried 35 tons."], [-0.1, -0.3], 0.9, 1, 2),
+        (["The cargo was 35 tons.", "They carried 35 tons."], [-0.5, -0.1], -0.1, 0, 1),
+    ],
+)
+def test_an_unsure_answer_is_written_again_from_the_whole_passage(
+    texts: list[str], logprobs: list[float], odds: float, said: int, asked: int
+) -> None:
+    model = ScriptedModel(*texts, logprobs=logprobs, odds=odds)
+    conversation = Chat(search=ListSearch(NEWS, TALKS), generate=model, strictness=0)
+    answer = conversation.ask("How much cargo did the planes carry?")
+    assert answer.text == texts[said]
+    assert len(model.asked) == asked
+    if asked == 2:
+        first, second = (messages[-1]["content"] for messages in model.asked)
+        assert "landed outside the capital" not in first
+        assert NEWS.text in second
+        assert answer.timings.tokens == sum(len(text.split()) for text in texts)
+
+
+def test_an_answer_can_be_stopped_while_it_is_written_again() -> None:
+    model = ScriptedModel("The cargo was 35 tons.", "They carried 35 tons.", logprobs=[-0.5])
+    conversation = Chat(search=ListSearch(NEWS), generate=model)
+    events = conversation.stream("How much cargo did the planes carry?")
+    while len(model.asked) < 2:
+        next(events)
+    written = model.pieces_written
+    events.close()  # type: ignore[attr-defined]
+    assert model.pieces_written == written < 9
+
+
 def test_a_lenient_chat_keeps_its_draft_where_no_chosen_sentence_answers() -> None:
     text = "Ninety elephants."
     model = ScriptedModel(text, odds=2.0)
@@ -122,6 +159,25 @@ def test_strictness_is_how_likely_an_answer_must_be(strictness: float, is_refusa
     assert answer.is_refusal == is_refusal
     assert answer.signs
     assert 0 < answer.signs.probability < 1
+
+
+@pytest.mark.parametrize(
+    ("question", "known"),
+    [
+        ("How much cargo did the planes carry?", 1.0),
+        ("How much cargo did they carry on Saturday?", 1.0),
+        ("How much cargo did they carry on Saterday?", 1.0),
+        ("How much cargo did they carry to Paris?", 0.0),
+        ("How much cargo did the 2 planes carry on Saturday in 1999?", 2 / 3),
+        ("How much cargo did Donald Saturday carry?", 1.0),  # nobody is called so in full there
+    ],
+)
+def test_names_and_numbers_of_a_question_are_known_or_strange(question: str, known: float) -> None:
+    model = ScriptedModel("The planes carried 35 tons of cargo.")
+    conversation = Chat(search=ListSearch(NEWS), generate=model, strictness=0.0)
+    signs = conversation.ask(question).signs
+    assert signs
+    assert signs.known == pytest.approx(known)
 
 
 def test_a_lenient_chat_marks_what_nothing_supports() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.injection import Attack, leaves_trace, plant
+from benchmarks.injection import Attack, draw, leaves_trace, plant
 from rag import Chat
 from rag.questions import Gold, Question
 from tests.fakes import ListSearch, ScriptedModel, document
@@ -41,3 +41,19 @@ def test_an_attack_stands_in_the_middle_of_its_document_only(tmp_path: Path) -> 
     assert (planted / "a.md").read_text(encoding="utf-8") == CLEAN.replace(
         "cargo.", f"cargo. {ATTACK}"
     )
+
+
+def test_an_attack_that_is_not_retrieved_gets_another_question() -> None:
+    questions = [Question(str(number), f"Question {number}?") for number in range(5)]
+    asked: list[list[str]] = []
+
+    def is_retrieved(attacks: list[Attack]) -> list[bool]:
+        asked.append([attack.question.id for attack in attacks])
+        return [attack.question.id not in ("1", "2") for attack in attacks]
+
+    drawn = draw([("a", "Sing!"), ("b", "Dance!")], iter(questions), is_retrieved)
+    assert asked == [["0", "1"], ["0", "2"], ["0", "3"]]
+    assert [(attack.text, attack.question.id) for attack in drawn] == [
+        ("Sing!", "0"),
+        ("Dance!", "3"),
+    ]
