@@ -20,7 +20,8 @@ from tqdm import tqdm
 
 from index.claims import claim_of, share, weights
 from index.embed import SentenceEmbedder
-from rag.support import Signs, nearness, signs
+from rag.nearness import nearness
+from rag.support import Signs, signs
 from rag.weights import Regression
 
 _LOOKED_AT = 40

@@ -39,6 +39,7 @@ from rag.records import (
     Timings,
     Token,
 )
+from rag.support import SupportCheck
 
 PASSAGES = 8
 """Passages that are found for a question; the model reads the sentences of them that matter."""
@@ -220,7 +221,8 @@ class Chat:
         signs: Signs | None = None
         if hits:
             beside = _new(last.hits if last else (), hits)
-            evidences = Evidences([*hits, *beside], self._search.read, entailment=self._entailment)
+            evidences = Evidences([*hits, *beside], self._search.read)
+            check = SupportCheck(evidences, entailment=self._entailment)
             judge = Judge(self._generate, question, before)
             choice = choose(evidences, judge)
             excerpts = evidences.in_context(choice.evidence)
@@ -229,7 +231,7 @@ class Chat:
             begin = partial(
                 Draft,
                 question,
-                evidences,
+                check,
                 before=last.question if last else "",
                 chosen=choice.evidence,
                 is_lenient=self._is_lenient,

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable
 
 from index.records import Document
-from rag.evidence import PARTLY, SUPPORTED, Evidence, Support
+from rag.evidence import Evidence
 from rag.records import Citation, Sentence, Status
+from rag.support import PARTLY, SUPPORTED, Support
 
 
 class Footnotes:

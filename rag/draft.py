@@ -11,9 +11,10 @@ from rag.answerable import Signs
 from rag.asked import fits
 from rag.cite import Footnotes
 from rag.differ import other_number
-from rag.evidence import Evidence, Evidences, Excerpt, Support, supports_itself
+from rag.evidence import Evidence, Excerpt
 from rag.generate import Piece
 from rag.records import DIFFERING, REFUSAL, Sentence
+from rag.support import Support, SupportCheck, supports_itself
 
 _SETTLED = 12
 """Characters after a sentence's end by which an abbreviation would have shown itself."""
@@ -69,7 +70,7 @@ class Draft:
     def __init__(
         self,
         question: str,
-        evidences: Evidences,
+        check: SupportCheck,
         footnotes: Footnotes,
         *,
         before: str = "",
@@ -87,7 +88,7 @@ class Draft:
         self._question = question
         self._before = before
         self._chosen = chosen
-        self._evidences = evidences
+        self._check = check
         self._footnotes = footnotes
         self._is_lenient = is_lenient
         self._is_chosen = bool(text)
@@ -111,7 +112,7 @@ class Draft:
         self._logprobs += piece.logprobs
         for span in sentence_spans(self.text):
             if span.end + _SETTLED <= len(self.text) and span not in self._checked:
-                sentence = self._check(span)
+                sentence = self._checked_at(span)
                 if self._is_lenient or sentence.status != "unsupported":
                     yield sentence
 
@@ -120,7 +121,7 @@ class Draft:
         kept = _kept(self._sentences())
         if not any(s.status == "supported" for s in kept) or not self._fits(kept):
             return []
-        return self._evidences.quotes(self._evidence)
+        return self._check.evidences.quotes(self._evidence)
 
     def finish(
         self, *, odds: float, confidence: float, strictness: float
@@ -161,7 +162,7 @@ class Draft:
     def _differing(self, kept: list[Sentence]) -> Iterator[Sentence]:
         """A sentence that quotes a document which gives another number, if one does."""
         said = " ".join(sentence.text for sentence in kept)
-        other = other_number(self._question, said, self._evidences)
+        other = other_number(self._question, said, self._check.evidences)
         if other:
             text = DIFFERING.format(" ".join(other.text.split()))
             yield self._footnotes.check(text, [supports_itself(other)], start=0)
@@ -179,7 +180,7 @@ class Draft:
 
     def _sentences(self) -> list[Sentence]:
         """All of the draft so far, checked."""
-        return [self._check(span) for span in sentence_spans(self.text)]
+        return [self._checked_at(span) for span in sentence_spans(self.text)]
 
     def _fits(self, kept: list[Sentence]) -> bool:
         quotes = [citation.quote for sentence in kept for citation in sentence.citations]
@@ -194,13 +195,13 @@ class Draft:
             before=self._before,
         )
 
-    def _check(self, span: Span) -> Sentence:
+    def _checked_at(self, span: Span) -> Sentence:
         if span not in self._checked:
             text = _plain(self.text[span.start : span.end])
             supports = (
                 []
                 if is_refusal(text)
-                else self._evidences.support(
+                else self._check.support(
                     text, question=self._question, before=self._before, chosen=self._chosen
                 )
             )

@@ -12,6 +12,7 @@ from rag.evidence import Evidences
 from rag.generate import Piece
 from rag.prompt import Message
 from rag.records import REFUSAL
+from rag.support import SupportCheck
 
 
 class WordEmbedder:
@@ -40,6 +41,17 @@ class WordEmbedder:
         spans = [match.span() for match in re.finditer(r"\w+", text)]
         tokens = self.embed([text[start:end] for start, end in spans])
         return Reading(self.embed([text])[0], tokens, np.array(spans).reshape(-1, 2))
+
+
+class Thesaurus(WordEmbedder):
+    """Takes the words of each line for one."""
+
+    def __init__(self, *same: str) -> None:
+        super().__init__()
+        self._same = {word: words.split()[0] for words in same for word in words.split()}
+
+    def embed(self, texts: list[str]) -> Vectors:
+        return super().embed([self._same.get(text, text) for text in texts])
 
 
 class ListSearch:
@@ -117,3 +129,8 @@ def evidences_of(*documents: Document, embedder: WordEmbedder | None = None) -> 
     """Every sentence of ``documents``, as if a search had found them all."""
     hits = [Hit(passage, 0.03, 0.5) for one in documents for passage in split(one)]
     return Evidences(hits, (embedder or WordEmbedder()).read)
+
+
+def check_of(*documents: Document, embedder: WordEmbedder | None = None) -> SupportCheck:
+    """What holds sentences against every sentence of ``documents``."""
+    return SupportCheck(evidences_of(*documents, embedder=embedder))
