@@ -58,6 +58,9 @@ _BEFORE_UNITS = frozenset("us american metric square more full whole consecutive
 _CURRENCY = {"$": "dollars", "€": "euros", "£": "pounds"}
 _PRICE = re.compile(r"([$€£])\s?(\d[\d.,]*\d|\d)(\s?(?:bn|m|k|million|billion|trillion)\b)?")
 
+_LETTERS = str.maketrans({"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ı": "i"})
+"""Letters with marks that Unicode does not part from them."""
+
 _PARTICLE = re.compile(r"^\W*(?:yes|no)\b[,.;:!]\s", re.IGNORECASE)
 """What begins a reply; its “no” denies nothing of what follows."""
 
@@ -233,7 +236,7 @@ def _plain(text: str) -> str:
     """
     decomposed = unicodedata.normalize("NFKD", _PARTICLE.sub("", text))
     letters = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    priced = _PRICE.sub(_spelled_price, letters).replace("%", " percent")
+    priced = _PRICE.sub(_spelled_price, letters.translate(_LETTERS)).replace("%", " percent")
     placed = _PLACE.sub(r"\g<0> City", priced)
     short = _LONG_NAME.sub(_initials, placed)
     return _ABBREVIATION.sub(lambda match: match.group().replace(".", ""), short)

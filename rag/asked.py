@@ -100,10 +100,14 @@ _SPEAKS = re.compile(
 """What tells that somebody speaks."""
 
 _CAUSE = re.compile(
-    r"\b(?:caus|because|due to|owing|result|le(?:d|ads?)\b|trigger|spark|provo|prompt|blam|reason)",
+    r"\b(?:caus|because|due to|owing|result|le(?:d|ads?)\b|trigger|spark|provo|prompt|blam|reason"
+    r"|factor|contribut|brought)",
     re.IGNORECASE,
 )
 """What tells that one thing is there because of another."""
+
+_VAGUE = re.compile(r"\b(?:main|primary|chief|key|current|present|then)\ (?=\w)", re.IGNORECASE)
+"""What a role is called that a document may leave out: its *main* rival."""
 
 _SAID_AGAIN = 0.7
 """How much of it the quotes must hold where the answer has nothing of its own: “Yes, it did.”."""
@@ -162,7 +166,8 @@ def fits(
     elif kind == "number":
         is_said = is_chosen or _counts(question, answer)
     else:
-        is_said = covered(asks["of"] or asks["whose"] or "", quotes) == 1.0
+        role = _VAGUE.sub("", asks["of"] or asks["whose"] or "")
+        is_said = covered(role, quotes) == 1.0
     return is_said and _gives(kind, answer, " ".join(quotes), question=question, before=before)
 
 

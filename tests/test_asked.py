@@ -78,6 +78,7 @@ from rag.asked import fits
         ("Why do critics call it a failure?", "Some critics argue that it is a failure.", False),
         ("What caused the blackouts?", "Blackouts and shortages mark the crisis.", False),
         ("What caused the blackouts?", "Blackouts are due to floods.", True),
+        ("What caused the blackouts?", "Floods were a factor in the blackouts.", True),
         ("Who said that bread is dear?", "“I think bread is dear.”", False),
         ("Who said that bread is dear?", "“Bread is dear”, the baker said.", True),
     ],
@@ -160,6 +161,13 @@ def test_what_the_question_denies_must_not_be_said() -> None:
     assert not fits(question, "Ann was not a member.", ["Ann was a member of the council."])
     assert fits(question, "Ann was not a member.", ["Ann was not a member of the council."])
     assert fits(question, "Ann was never one.", ["Ann never sat there."])
+
+
+def test_a_role_may_stand_in_a_quote_without_its_vague_word() -> None:
+    quotes = ["It has a strong rivalry against Cornell."]
+    assert fits("Who is the primary rival of the team?", "Its rival is Cornell.", quotes)
+    assert not fits("Who is the chief of the team?", "Its chief is Cornell.", quotes)
+    assert not fits("Who is the former rival of the team?", "Its rival is Cornell.", quotes)
 
 
 def test_what_somebody_failed_to_do_is_no_denial_of_it() -> None:

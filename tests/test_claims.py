@@ -35,6 +35,10 @@ def test_names_are_capitalised_words_inside_a_sentence() -> None:
     }
 
 
+def test_marks_on_letters_make_no_other_name() -> None:
+    assert claim_of("In Łódź and Tromsø").names == claim_of("In Lodz and Tromso").names
+
+
 def test_what_stands_before_a_name_is_no_name_of_its_own() -> None:
     claim = claim_of("There President Jorge Arreaza, Minister of Peru, met Lavrov.")
     assert claim.given == {"presid", "jorg"}
