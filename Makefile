@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev models browser chat index test check lint format formats scale retrieval screenshot clean
+.PHONY: help setup setup-dev models browser chat index test check lint format formats scale retrieval answers screenshot clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,13 @@ retrieval: setup-dev  ## Measure the search on SciFact and SQuAD (FOOTNOTE_EVAL:
 	@$(BIN)/footnote models pull all-minilm-l6-v2
 	$(BIN)/footnote eval $(FOOTNOTE_EVAL)/scifact --retrieval --output evaluation/scifact
 	$(BIN)/footnote eval $(FOOTNOTE_EVAL)/squad --retrieval --only answerable --output evaluation/squad
+
+answers: setup-dev  ## Measure the answers on SQuAD's questions that nothing was learned from
+	@$(BIN)/footnote models pull
+	$(BIN)/python -m benchmarks.held_out $(FOOTNOTE_EVAL)/squad evaluation/held-out
+	$(BIN)/footnote eval evaluation/held-out --only answerable --sample 200 --output evaluation/answerable
+	$(BIN)/footnote eval evaluation/held-out --only answerable --without-gold --sample 200 --output evaluation/without-gold
+	$(BIN)/footnote eval evaluation/held-out --only unanswerable --sample 200 --output evaluation/unanswerable
 
 clean:  ## Remove what setup installed; models and indexes stay
 	rm -rf .venv
