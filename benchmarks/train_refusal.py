@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from rag.weights import Regression
 
-SIGNS = ("odds", "confidence", "spoken", "known", "direct")
+SIGNS = ("odds", "spoken")
 """What is weighed; what has nothing of the kind asked for is refused without weighing."""
 
 _TRUST = 0.1
@@ -58,7 +58,7 @@ def train(evaluations: tuple[Path, ...], write: bool) -> None:
         click.echo(f"  {name:<12} AUROC {roc_auc_score(answered, column):.3f}")
     click.echo(f"  together     AUROC {roc_auc_score(answered, guessed):.3f} (five-fold)")
     click.echo(f"  Brier score  {brier_score_loss(answered, guessed):.3f}")
-    for strictness in (0.5, 0.6, 0.7, 0.75, 0.8):
+    for strictness in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
         shares = {
             wanted: (refused_before[wanted] + np.sum(guessed[answered == wanted] < strictness))
             / (refused_before[wanted] + np.sum(answered == wanted))

@@ -3,19 +3,18 @@
 A small model refuses much that it could answer when it may, and answers nearly everything
 when it may not. So it writes without leave to refuse, and when it has written says with one word
 whether the quotes alone answer the question, for three lines mislead it less than thirty. How
-sure that word is, how sure the model was of what it wrote, whether it spoke of “the passage”, and
-whether the quotes speak of every word that it takes from the question, and their passages of every
-name and number in it, decide together: a logistic regression, whose weights
-``benchmarks.train_refusal`` finds and keeps in answerable.json. What gives nothing of the kind that
-was asked for (``rag.asked``) is no answer.
+sure that word is, and whether the quotes speak of every word that the answer takes from the
+question, decide together: a logistic regression, whose weights ``benchmarks.train_refusal`` finds
+and keeps in answerable.json. What gives nothing of the kind that was asked for (``rag.asked``) is
+no answer.
 """
 
 from dataclasses import asdict, dataclass
 
 from rag.weights import Regression
 
-STRICTNESS = 0.7
-"""The default: an answer is given when it is this likely. A wrong one costs more than none."""
+STRICTNESS = 0.5
+"""The default: an answer is given when it is more likely than not to answer."""
 
 _REGRESSION = Regression.load("answerable")
 
@@ -25,10 +24,7 @@ class Signs:
     """What speaks for an answer."""
 
     odds: float  # of the model's yes against its no, when it reads only the quotes; a logarithm
-    confidence: float = 0.0  # mean log-probability of the tokens it wrote; at most 0
     spoken: float = 0.0  # how far the quotes say the question's word that they say least, 0 to 1
-    known: float = 0.0  # how many of the question's names and numbers the cited passages have
-    direct: bool = False  # whether it does not begin with “According to the passage” or its like
     fits: bool = False  # whether it holds a thing of the kind that is asked for
 
     @property

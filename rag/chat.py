@@ -261,16 +261,13 @@ class Chat:
 
             # 4. What stands after the check is the answer, if its quotes alone give it, too.
             #    Where the model's own words fail the check, those that it chose may answer.
-            confidence = draft.confidence
             quotes = draft.quotes()
             if not quotes and choice.is_answer and not is_refusal(draft.text):
                 chosen = begin(footnotes(), text=choice.evidence[0].text)
                 if quotes := chosen.quotes():
                     draft = chosen
             odds = judge.odds(quotes) if quotes else 0.0
-            text, sentences, signs = draft.finish(
-                odds=odds, confidence=confidence, strictness=self._strictness
-            )
+            text, sentences, signs = draft.finish(odds=odds, strictness=self._strictness)
         answer = Answer(
             question=question,
             query=query,

@@ -1,11 +1,9 @@
 """The model's text while it grows: each sentence is checked as soon as it is whole."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 
-from index.claims import claim_of, holds
 from index.sentences import Span, sentence_spans
 from rag.answerable import Signs
 from rag.asked import fits
@@ -31,12 +29,6 @@ _SOURCE = re.compile(
     re.IGNORECASE,
 )
 """What says only that the answer is from what was read; its footnote says from where."""
-
-_NAMES_PASSAGE = re.compile(rf"^\W*(?:{_FROM})?{_PASSAGE}\b", re.IGNORECASE)
-"""How a model begins that talks about what it read, mostly for want of an answer."""
-
-_ALIKE = 0.8
-"""How much of two spellings of one name is the same: Sigimund, Sigismund."""
 
 _SPACED = re.compile(r"\bU\. S\.")
 
@@ -123,24 +115,18 @@ class Draft:
             return []
         return self._check.evidences.quotes(self._evidence)
 
-    def finish(
-        self, *, odds: float, confidence: float, strictness: float
-    ) -> tuple[str, tuple[Sentence, ...], Signs]:
+    def finish(self, *, odds: float, strictness: float) -> tuple[str, tuple[Sentence, ...], Signs]:
         """The answer that stands: its text and sentences, or the refusal and none; its signs.
 
         The answer is the refusal when it begins by refusing, when no sentence is supported
         whole (but for a lenient draft), or when it is less likely than ``strictness`` to answer
-        the question. ``odds`` and ``confidence`` are the model's own signs: ``Generate.yes`` of
-        the quotes alone, and the mean log-probability of what it wrote.
+        the question. ``odds`` is ``Generate.yes`` of the quotes alone.
         """
         sentences = self._sentences()
         kept = _kept(sentences)
         signs = Signs(
             odds=odds,
-            confidence=confidence,
             spoken=min((self._best[sentence].spoken for sentence in kept), default=0.0),
-            known=self._known(),
-            direct=not _NAMES_PASSAGE.search(self.text),
             fits=self._fits(kept),
         )
         is_supported = any(sentence.status == "supported" for sentence in kept)
@@ -166,17 +152,6 @@ class Draft:
         if other:
             text = DIFFERING.format(" ".join(other.text.split()))
             yield self._footnotes.check(text, [supports_itself(other)], start=0)
-
-    def _known(self) -> float:
-        """How many of the question's names and numbers stand in the cited passages: 0 to 1."""
-        asked = claim_of(self._question)
-        names = asked.names - asked.given  # a text that calls him Trump need not say Donald
-        words = frozenset[str]().union(*(item.context.words for item in self._evidence))
-        numbers = frozenset[float]().union(*(item.context.numbers for item in self._evidence))
-        known = sum(holds(words, name) or _is_misspelt(name, words) for name in names)
-        known += len(asked.numbers & numbers)
-        wanted = len(names) + len(asked.numbers)
-        return known / wanted if wanted else 1.0
 
     def _sentences(self) -> list[Sentence]:
         """All of the draft so far, checked."""
@@ -211,10 +186,6 @@ class Draft:
             if supports:
                 self._best[sentence] = supports[0]
         return self._checked[span]
-
-
-def _is_misspelt(name: str, words: Iterable[str]) -> bool:
-    return bool(get_close_matches(name, words, n=1, cutoff=_ALIKE))
 
 
 def _kept(sentences: list[Sentence]) -> list[Sentence]:

@@ -218,6 +218,8 @@ def _answered(question: Question, answer: Answer, search: Search) -> dict[str, S
     is_right = _holds_answer(text, question)
     if question.answers:
         shares[_CONTAINED] = Share(is_right)
+        if not answer.is_refusal:
+            shares["Gold answer in the answer, where one is given"] = Share(is_right)
         shares["Token F1"] = Share(_f1(text, question.answers))
     if question.gold and not answer.is_refusal:
         gold = [(place, one) for one in question.gold for place in [_place(one, search)]]

@@ -15,10 +15,7 @@ def test_every_sign_speaks_for_an_answer() -> None:
     assert 0 < none.probability < 1
     for more in (
         replace(none, odds=1.0),
-        replace(none, confidence=1.0),
         replace(none, spoken=1.0),
-        replace(none, known=1.0),
-        replace(none, direct=True),
     ):
         assert more.probability > none.probability
     assert replace(none, fits=False).probability == 0

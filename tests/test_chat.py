@@ -161,25 +161,6 @@ def test_strictness_is_how_likely_an_answer_must_be(strictness: float, is_refusa
     assert 0 < answer.signs.probability < 1
 
 
-@pytest.mark.parametrize(
-    ("question", "known"),
-    [
-        ("How much cargo did the planes carry?", 1.0),
-        ("How much cargo did they carry on Saturday?", 1.0),
-        ("How much cargo did they carry on Saterday?", 1.0),
-        ("How much cargo did they carry to Paris?", 0.0),
-        ("How much cargo did the 2 planes carry on Saturday in 1999?", 2 / 3),
-        ("How much cargo did Donald Saturday carry?", 1.0),  # nobody is called so in full there
-    ],
-)
-def test_names_and_numbers_of_a_question_are_known_or_strange(question: str, known: float) -> None:
-    model = ScriptedModel("The planes carried 35 tons of cargo.")
-    conversation = Chat(search=ListSearch(NEWS), generate=model, strictness=0.0)
-    signs = conversation.ask(question).signs
-    assert signs
-    assert signs.known == pytest.approx(known)
-
-
 def test_a_lenient_chat_marks_what_nothing_supports() -> None:
     model = ScriptedModel("The planes carried 35 tons of cargo. Bananas are yellow fruit.")
     conversation = Chat(search=ListSearch(NEWS, TALKS), generate=model, is_lenient=True)

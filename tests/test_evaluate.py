@@ -86,6 +86,7 @@ def test_answers_and_quotes_are_counted() -> None:
     # The second answer is wrong, and nothing supports it: a false refusal.
     assert found["Refused, though the documents answer"] == 0.5
     assert found["Gold answer in the answer"] == 0.5
+    assert found["Gold answer in the answer, where one is given"] == 1
     assert found["Quotes from a gold passage"] == 1
     assert found["Right answers whose quotes hold the gold answer"] == 1
     # Without articles “planes carried 35 tons of cargo”: 2 of 6 words are gold, and all gold.
