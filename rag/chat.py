@@ -1,7 +1,6 @@
 """Questions in, answers with footnotes out: one conversation over one index."""
 
 import time
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from rag.parts import joined, parts_of
 from rag.prompt import (
     ANSWER_RULES,
     JUDGE_RULES,
+    Message,
     answer_messages,
     points_back,
 )
@@ -238,12 +238,10 @@ class Chat:
             )
             footnotes = partial(Footnotes, self._search.document, known=known)
             draft = begin(footnotes())
-            with closing(self._generate(messages, max_tokens=_ANSWER_TOKENS)) as pieces:
-                for piece in pieces:
+            with closing(self._write(draft, messages)) as events:
+                for event in events:
                     first_token = first_token or time.monotonic() - started
-                    yield Token(piece.text)
-                    for sentence in draft.add(piece):
-                        yield SentenceDone(sentence)
+                    yield event
             tokens = draft.tokens
 
             # 3. An unsure answer is written once more, from the whole passage of the best
@@ -252,10 +250,9 @@ class Chat:
                 around = evidences.passage_of(choice.evidence[0])
                 messages = answer_messages(question, [around], before=before)
                 again = begin(footnotes())
-                with closing(self._generate(messages, max_tokens=_ANSWER_TOKENS)) as pieces:
-                    for piece in pieces:
+                with closing(self._write(again, messages)) as events:
+                    for _ in events:
                         yield Token("")  # lets the reader stop it
-                        deque(again.add(piece), maxlen=0)
                 tokens += again.tokens
                 draft = max(draft, again, key=lambda one: (bool(one.quotes()), one.confidence))
 
@@ -280,6 +277,14 @@ class Chat:
             timings=Timings(searched, first_token, time.monotonic() - started, tokens),
         )
         return answer, _Turn(question, text, read)
+
+    def _write(self, draft: Draft, messages: list[Message]) -> Generator[Event, None, None]:
+        """Lets the model write ``draft``: its words, and each sentence when it is whole."""
+        with closing(self._generate(messages, max_tokens=_ANSWER_TOKENS)) as pieces:
+            for piece in pieces:
+                yield Token(piece.text)
+                for sentence in draft.add(piece):
+                    yield SentenceDone(sentence)
 
     def _describe(self, question: str, started: float) -> Answer:
         """Which documents there are: nothing is searched, and no model is asked."""
