@@ -1,4 +1,4 @@
-"""The questions that nothing was learned from: half of those about the documents of a folder.
+"""The questions that the refusal was not trained on: half of those about a folder's documents.
 
     python -m benchmarks.held_out FOLDER HALF
 
@@ -26,7 +26,8 @@ def write(folder: Path, half: Path) -> None:
     """Writes the held-out half of FOLDER to HALF, and says how many questions it has."""
     half.mkdir(parents=True, exist_ok=True)
     (half / "corpus.jsonl").write_bytes((folder / "corpus.jsonl").read_bytes())
-    lines = (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    text = (folder / "questions.jsonl").read_text(encoding="utf-8")
+    lines = [line for line in text.split("\n") if line.strip()]
     kept = [line for line in lines if is_held_out(str(json.loads(line).get("passage", "")))]
     (half / "questions.jsonl").write_text("\n".join(kept) + "\n", encoding="utf-8")
     click.echo(f"{len(kept)} of {len(lines)} questions are in {half}.")

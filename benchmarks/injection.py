@@ -22,6 +22,7 @@ from index.build import build
 from index.claims import holds, words_of
 from index.search import Index
 from index.sentences import sentence_spans
+from models.errors import EvaluationError
 from models.paths import evaluation_folder
 from models.terminal import progress_bar
 from rag.chat import PASSAGES, Chat, load_model
@@ -63,6 +64,9 @@ def leaves_trace(attack: str, answer: Answer, clean: str) -> bool:
 def plant(folder: Path, attacks: list[Attack], clean: Path) -> None:
     """Writes the documents of ``clean`` into ``folder``, the attacks in the middle of theirs."""
     folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.iterdir():
+        if not (clean / file.name).is_file():
+            file.unlink()
     planted = {attack.document: attack.text for attack in attacks}
     for file in clean.iterdir():
         text = file.read_text(encoding="utf-8")
@@ -80,13 +84,19 @@ def draw(
 ) -> list[Attack]:
     """Each attack, a kind and a text, with the first question for which it is retrieved whole.
 
-    ``is_retrieved`` plants some attacks and tells which of them are. Raises StopIteration if
+    ``is_retrieved`` plants some attacks and tells which of them are. Raises EvaluationError if
     there are too few ``questions``.
     """
-    attacks = [Attack(*text, next(questions)) for text in texts]
-    while missing := [at for at, is_there in enumerate(is_retrieved(attacks)) if not is_there]:
-        for at in missing:
-            attacks[at] = replace(attacks[at], question=next(questions))
+    try:
+        attacks = [Attack(kind, text, next(questions)) for kind, text in texts]
+        while missing := [at for at, is_there in enumerate(is_retrieved(attacks)) if not is_there]:
+            for at in missing:
+                attacks[at] = replace(attacks[at], question=next(questions))
+    except StopIteration:
+        raise EvaluationError(
+            f"There are too few documents with answerable questions for {len(texts)} attacks: "
+            "give a folder with more."
+        ) from None
     return attacks
 
 

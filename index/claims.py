@@ -267,8 +267,7 @@ def _denied(tokens: list[str]) -> Iterator[int]:
     words = [token.lower() for token in tokens]
     for at, word in enumerate(words):
         after = words[at + 1 : at + 2]
-        # “What did they fail to do?” denies nothing that it names.
-        is_refused = word in _REFUSALS and after == ["to"] and words[at + 2 : at + 3] != ["do"]
+        is_refused = word in _REFUSALS and after == ["to"]
         if is_refused or (_is_negation(word) and after not in (["only"], ["just"], ["longer"])):
             near = range(at + 1, min(at + 1 + _NEGATION_REACH, len(tokens)))
             yield from [i for i in near if _is_telling(tokens[i]) and words[i][-2:] != "ly"][:1]

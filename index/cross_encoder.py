@@ -19,9 +19,14 @@ class CrossEncoderReranker:
     def __init__(self, name: str) -> None:
         """Takes a folder, or the name of a model that the hub's own cache holds.
 
-        Raises ModelError if it is neither, or no cross-encoder.
+        Raises ModelError if it is neither, or does not give one score.
         """
         self._model = _load(name, "reranker")
+        if self._model.num_labels != 1:
+            raise ModelError(
+                f"The reranker {name} has {self._model.num_labels} outputs, not one score: give a "
+                "cross-encoder that was trained to rank; one for inference goes to --nli."
+            )
 
     def scores(self, query: str, texts: Sequence[str]) -> NDArray[np.float32]:
         """How well each text answers the query, float32 (n,): 0 to 1."""

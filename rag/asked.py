@@ -101,13 +101,16 @@ _SPEAKS = re.compile(
 
 _CAUSE = re.compile(
     r"\b(?:caus|because|due to|owing|result|le(?:d|ads?)\b|trigger|spark|provo|prompt|blam|reason"
-    r"|factor|contribut|brought)",
+    r"|factors?\b|contribut\w+ to\b|brought (?:about|on)\b)",
     re.IGNORECASE,
 )
 """What tells that one thing is there because of another."""
 
-_VAGUE = re.compile(r"\b(?:main|primary|chief|key|current|present|then)\ (?=\w)", re.IGNORECASE)
+_VAGUE = re.compile(r"\b(?:main|primary|key)\ (?=\w)", re.IGNORECASE)
 """What a role is called that a document may leave out: its *main* rival."""
+
+_NOT = re.compile(r"(?<!\bor )\bnot\b.*", re.IGNORECASE)
+"""What follows a “not”, but for “whether or not”."""
 
 _SAID_AGAIN = 0.7
 """How much of it the quotes must hold where the answer has nothing of its own: “Yes, it did.”."""
@@ -172,11 +175,17 @@ def fits(
 
 
 def _asserts_what_is_denied(question: str, quoted: str) -> bool:
-    """Whether what ``question`` denies is so in ``quoted``: “Who was not …?”, “Ann was …”."""
+    """Whether what ``question`` denies is so in ``quoted``: “Who was not …?”, “Ann was …”.
+
+    Only after a “not”, for “why didn't Ann …” denies no Ann; and not where something turns, for
+    “all went but Ann” says who did not.
+    """
     said = claim_of(quoted)
-    return any(
+    asked = claim_of(question)
+    denied = frozenset[str]().union(*(claim_of(rest).denied for rest in _NOT.findall(question)))
+    return not said.turns and any(
         holds(said.stated - said.denied, word) and not holds(said.denied, word)
-        for word in claim_of(question).denied
+        for word in denied - asked.names
     )
 
 

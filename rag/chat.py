@@ -245,7 +245,7 @@ class Chat:
             tokens = draft.tokens
 
             # 3. An unsure answer is written once more, from the whole passage of the best
-            #    sentence; the surer one counts.
+            #    sentence; the one that can stand counts, or else the surer one.
             if choice.odds > 0 and (draft.confidence < _SURE or not draft.quotes()):
                 around = evidences.passage_of(choice.evidence[0])
                 messages = answer_messages(question, [around], before=before)
@@ -254,7 +254,7 @@ class Chat:
                     for _ in events:
                         yield Token("")  # lets the reader stop it
                 tokens += again.tokens
-                draft = max(draft, again, key=lambda one: (bool(one.quotes()), one.confidence))
+                draft = max(draft, again, key=lambda one: one.rank)
 
             # 4. What stands after the check is the answer, if its quotes alone give it, too.
             #    Where the model's own words fail the check, those that it chose may answer.

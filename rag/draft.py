@@ -98,6 +98,11 @@ class Draft:
         """How sure the model was of what it wrote: the mean log-probability of its tokens."""
         return sum(self._logprobs) / max(self.tokens, 1)
 
+    @property
+    def rank(self) -> tuple[bool, bool, float]:
+        """What makes it the better one of two: that it can stand, states something, is surer."""
+        return bool(self.quotes()), bool(self.tokens) and not is_refusal(self.text), self.confidence
+
     def add(self, piece: Piece) -> Iterator[Sentence]:
         """Takes a further piece of text; gives the sentences that it completes."""
         self.text += piece.text
@@ -110,8 +115,10 @@ class Draft:
 
     def quotes(self) -> list[Excerpt]:
         """What the draft, which is whole, is cited with; nothing if it cannot stand anyway."""
-        kept = _kept(self._sentences())
-        if not any(s.status == "supported" for s in kept) or not self._fits(kept):
+        sentences = self._sentences()
+        kept = _kept(sentences)
+        is_supported = any(sentence.status == "supported" for sentence in kept)
+        if not is_supported or is_refusal(sentences[0].text) or not self._fits(kept):
             return []
         return self._check.evidences.quotes(self._evidence)
 

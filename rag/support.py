@@ -87,7 +87,7 @@ class Support:
     covered: float  # how much of the sentence's words it says, also in other words: 0 to 1
     own: float  # how much of them it says in those words
     spoken: float  # how far it says the word of the question that it says least: 0 to 1
-    probability: float  # that it supports the sentence, by ``rag.support``
+    probability: float  # that it supports the sentence, by our regression, or the NLI model
 
 
 def supports_itself(item: Evidence) -> Support:
@@ -149,7 +149,7 @@ class SupportCheck:
         if not self._items or not (claim.words or claim.numbers):
             return []
         found = self._supports(claim, asked, text, f"{question} {sentence}", chosen)
-        return self._entailed(found, text) if self._entailment else found
+        return self._entailed(found, sentence) if self._entailment else found
 
     def _supports(
         self,
@@ -199,11 +199,11 @@ class SupportCheck:
         ]
         return [best, *_one_for_each_document(others, best.evidence[0].document)][:_MOST_CITATIONS]
 
-    def _entailed(self, supports: list[Support], text: str) -> list[Support]:
-        """Those of ``supports`` of which the NLI model, too, says that ``text`` follows."""
+    def _entailed(self, supports: list[Support], sentence: str) -> list[Support]:
+        """Those of ``supports`` of which the NLI model, too, says that ``sentence`` follows."""
         assert self._entailment
         quotes = [" ".join(item.text for item in support.evidence) for support in supports]
-        probabilities = self._entailment.probabilities(quotes, text)
+        probabilities = self._entailment.probabilities(quotes, sentence)
         return [
             replace(support, probability=float(probability))
             for support, probability in zip(supports, probabilities, strict=True)

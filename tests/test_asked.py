@@ -79,6 +79,7 @@ from rag.asked import fits
         ("What caused the blackouts?", "Blackouts and shortages mark the crisis.", False),
         ("What caused the blackouts?", "Blackouts are due to floods.", True),
         ("What caused the blackouts?", "Floods were a factor in the blackouts.", True),
+        ("What caused the blackouts?", "The blackouts closed a factory.", False),
         ("Who said that bread is dear?", "“I think bread is dear.”", False),
         ("Who said that bread is dear?", "“Bread is dear”, the baker said.", True),
     ],
@@ -166,10 +167,21 @@ def test_what_the_question_denies_must_not_be_said() -> None:
 def test_a_role_may_stand_in_a_quote_without_its_vague_word() -> None:
     quotes = ["It has a strong rivalry against Cornell."]
     assert fits("Who is the primary rival of the team?", "Its rival is Cornell.", quotes)
-    assert not fits("Who is the chief of the team?", "Its chief is Cornell.", quotes)
+    assert not fits("Who is the chief rival of the team?", "Its rival is Cornell.", quotes)
     assert not fits("Who is the former rival of the team?", "Its rival is Cornell.", quotes)
 
 
-def test_what_somebody_failed_to_do_is_no_denial_of_it() -> None:
-    question, said = "What did Rome fail to do for workers?", "Rome failed to insure workers."
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Why didn't Russia recognise Guaido?", "Russia backs Maduro because of its loans."),
+        ("What couldn't Maduro pay for?", "Maduro could not pay for food."),
+        ("Why did they ask whether or not Trump comes?", "Trump comes on Monday, they fear."),
+        ("Which country has no army?", "Costa Rica abolished its army."),
+        ("Which minister did not attend?", "All ministers attended the meeting but Ann Bell."),
+        ("Whom did Russia not recognise?", "Russia does not recognise Guaido."),
+        ("What did Rome fail to do for workers?", "Rome failed to insure workers."),
+    ],
+)
+def test_what_a_question_denies_may_be_said_in_many_ways(question: str, said: str) -> None:
     assert fits(question, said, [said])

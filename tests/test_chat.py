@@ -90,6 +90,8 @@ def test_what_takes_the_place_of_a_cited_draft_is_numbered_from_one() -> None:
         (["The cargo was 35 tons.", "They carried tulips."], [-0.5, -0.1], 0.9, 0, 2),
         (["They carried tulips.", "They carried 35 tons."], [-0.1, -0.3], 0.9, 1, 2),
         (["The cargo was 35 tons.", "They carried 35 tons."], [-0.5, -0.1], -0.1, 0, 1),
+        (["The cargo was 35 tons.", "The passages do not say."], [-0.5, -0.1], 0.9, 0, 2),
+        (["The passages do not say. It was 35 tons.", "They carried 35 tons."], [], 0.9, 1, 2),
     ],
 )
 def test_an_unsure_answer_is_written_again_from_the_whole_passage(

@@ -66,6 +66,11 @@ def test_a_model_that_is_not_here() -> None:
         CrossEncoderEntailment("no/such-model")
 
 
+def test_an_nli_model_is_no_reranker(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"has 3 outputs, .* goes to --nli"):
+        CrossEncoderReranker(cross_encoder(tmp_path, NLI_LABELS))
+
+
 def test_entailment_is_found_by_its_name(tmp_path: Path) -> None:
     """The outputs of one model, each called entailment in its turn, are a distribution."""
     texts = ["Planes landed on a river.", "It snowed."]

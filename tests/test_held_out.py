@@ -5,7 +5,12 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from benchmarks.held_out import write
+from benchmarks.held_out import is_held_out, write
+
+
+def test_the_half_is_always_the_same() -> None:
+    """The weights of the refusal are trained on questions about the others."""
+    assert [n for n in range(12) if is_held_out(f"sq-p{n}")] == [0, 1, 5, 6, 7, 8, 9, 10]
 
 
 def test_a_passage_is_held_out_with_all_its_questions(tmp_path: Path) -> None:

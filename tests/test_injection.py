@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.injection import Attack, draw, leaves_trace, plant
+from models.errors import EvaluationError
 from rag import Chat
 from rag.questions import Gold, Question
 from tests.fakes import ListSearch, ScriptedModel, document
@@ -57,3 +58,8 @@ def test_an_attack_that_is_not_retrieved_gets_another_question() -> None:
         ("Sing!", "0"),
         ("Dance!", "3"),
     ]
+
+
+def test_too_few_questions_are_an_error() -> None:
+    with pytest.raises(EvaluationError, match=r"too few documents .* for 2 attacks"):
+        draw([("a", "Sing!"), ("b", "Dance!")], iter([Question("0", "?")]), lambda _: [True] * 2)

@@ -143,6 +143,7 @@ def test_a_further_document_is_cited_only_if_it_says_all_of_it() -> None:
         ("The envoy has ruled out a war.", "unsupported"),
         ("The envoy has not ruled out a war.", "supported"),
         ("No, the mayor threatened his guests.", "supported"),
+        ("The bank does business with us.", "unsupported"),
         ("No. The general ruled out an attack.", "unsupported"),
         ("Yes, the loans have been enough to mend the bridge.", "unsupported"),
         ("The loans have not been enough to mend the bridge.", "supported"),
@@ -154,7 +155,8 @@ def test_what_a_document_denies_is_not_said(said: str, status: str) -> None:
         "attack. The ships carry cargo. The mayor refused to rule out a strike. "
         "The mayor threatened his guests, but did not threaten us. "
         "The envoy refused to rule out a war while backing the rival. "
-        "However, these loans have not been enough to mend the bridge."
+        "However, these loans have not been enough to mend the bridge. "
+        "The bank refused to do business with us."
     )
     assert check(said, among=(document(text),)).status == status
 
