@@ -61,7 +61,7 @@ retrieval: setup-dev  ## Measure the search on SciFact and SQuAD (FOOTNOTE_EVAL:
 	$(BIN)/footnote eval $(FOOTNOTE_EVAL)/scifact --retrieval --output evaluation/scifact
 	$(BIN)/footnote eval $(FOOTNOTE_EVAL)/squad --retrieval --only answerable --output evaluation/squad
 
-answers: setup-dev  ## Measure the answers on SQuAD's questions that nothing was learned from
+answers: setup-dev  ## Measure the answers on questions of SQuAD that the refusal was not trained on
 	@$(BIN)/footnote models pull
 	$(BIN)/python -m benchmarks.held_out $(FOOTNOTE_EVAL)/squad evaluation/held-out
 	$(BIN)/footnote eval evaluation/held-out --only answerable --sample 200 --output evaluation/answerable
