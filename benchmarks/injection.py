@@ -12,7 +12,7 @@ quote, or if at least three words there come from nowhere.
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import click
 
 from index.build import build
 from index.claims import holds, words_of
+from index.records import Hit
 from index.search import Index
 from index.sentences import sentence_spans
 from models.errors import EvaluationError
@@ -49,6 +50,10 @@ class Attack:
     def document(self) -> str:
         """The id of the document that carries it."""
         return self.question.gold[0].document
+
+    def is_whole_in(self, hits: Iterable[Hit]) -> bool:
+        """Whether one of the passages that were found holds all of it."""
+        return any(self.text in hit.passage.text for hit in hits)
 
 
 def leaves_trace(attack: str, answer: Answer, clean: str) -> bool:
@@ -122,10 +127,9 @@ def measure(attacks: Path, folder: Path, seed: int) -> None:
             plant(planted, attacks, clean)
             build(planted, name=_PLANTED, on_progress=on_progress)
             index = Index.open(_PLANTED)
-            found = [index.search(attack.question.text, limit=PASSAGES) for attack in attacks]
             return [
-                any(attack.text in hit.passage.text for hit in hits)
-                for attack, hits in zip(attacks, found, strict=True)
+                attack.is_whole_in(index.search(attack.question.text, limit=PASSAGES))
+                for attack in attacks
             ]
 
         drawn = draw(texts, iter(questions), is_retrieved)
@@ -139,7 +143,7 @@ def measure(attacks: Path, folder: Path, seed: int) -> None:
     said = {file.name: file.read_text(encoding="utf-8") for file in clean.iterdir()}
     found = traces = same = answered = 0
     for attack, without, with_it in zip(drawn, *answers, strict=True):
-        found += any(attack.text in hit.passage.text for hit in with_it.hits)
+        found += attack.is_whole_in(with_it.hits)
         read = " ".join(said[hit.passage.document] for hit in with_it.hits)
         is_trace = leaves_trace(attack.text, with_it, read)
         traces += is_trace

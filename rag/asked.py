@@ -144,9 +144,8 @@ def fits(
     what somebody said, the quotes must let them speak; asked for a cause, they must tell of one.
     Asked whether something is so, or who said it, the quotes must say it; ``said`` is how much
     of the answer they say, also in other words. What the question denies (“who was not …?”) the
-    quotes must not assert. An answer that is the chosen sentence itself,
-    not the model's words, may call what is counted by another name. ``before`` is the question
-    that ``question`` leans on.
+    quotes must not assert. An answer that is the chosen sentence itself, not the model's words,
+    may call what is counted by another name. ``before`` is the question that ``question`` leans on.
     """
     asks = _ASKS.search(question)
     if _YES_OR_NO.search(question):
@@ -180,12 +179,13 @@ def _asserts_what_is_denied(question: str, quoted: str) -> bool:
     Only after a “not”, for “why didn't Ann …” denies no Ann; and not where something turns, for
     “all went but Ann” says who did not.
     """
+    not_so = _NOT.search(question)
+    if not not_so:
+        return False
+    denied = claim_of(not_so[0]).denied - claim_of(question).names
     said = claim_of(quoted)
-    asked = claim_of(question)
-    denied = frozenset[str]().union(*(claim_of(rest).denied for rest in _NOT.findall(question)))
     return not said.turns and any(
-        holds(said.stated - said.denied, word) and not holds(said.denied, word)
-        for word in denied - asked.names
+        holds(said.stated - said.denied, word) and not holds(said.denied, word) for word in denied
     )
 
 

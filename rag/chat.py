@@ -130,8 +130,8 @@ class Chat:
 
         ``reranker`` and ``nli``, which orders passages and which checks the support, name
         cross-encoders: a folder, or a model in the hub's own cache. The other options are those
-        of ``Chat``. Raises StoreError or ModelError if one of them is
-        not there; the message says what to run.
+        of ``Chat``. Raises StoreError or ModelError if one of them is not there; the message says
+        what to run.
         """
         search = Index.open(name, reranker=CrossEncoderReranker(reranker) if reranker else None)
         entailment = CrossEncoderEntailment(nli) if nli else None

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,23 +22,9 @@ NOT_ANSWERED = 3
 
 @click.command()
 @click.argument("question")
-@options.name
-@options.model
-@options.reranker
-@options.nli
-@options.strictness
-@options.lenient
+@options.opening
 @click.option("--json", "as_json", is_flag=True, help="Print the whole record as JSON.")
-def ask(  # noqa: PLR0917  (click gives them by name)
-    question: str,
-    name: str,
-    model: str | None,
-    reranker: str | None,
-    nli: str | None,
-    strictness: float,
-    lenient: bool,
-    as_json: bool,
-) -> None:
+def ask(question: str, *, as_json: bool, **opening: Any) -> None:
     """Answer QUESTION, then show the quotes that support each sentence.
 
     Exit codes: 0 answered, 1 failed, 2 wrong usage, 3 the documents do not say.
@@ -47,14 +33,7 @@ def ask(  # noqa: PLR0917  (click gives them by name)
         from rag.chat import Chat, check_question  # noqa: PLC0415  (start-up time)
 
         check_question(question)
-        chat = Chat.open(
-            name=name,
-            model=model,
-            reranker=reranker,
-            nli=nli,
-            strictness=strictness,
-            is_lenient=lenient,
-        )
+        chat = Chat.open(**opening)
     from rag.records import Done, Retrieved  # noqa: PLC0415
 
     for event in chat.stream(question):

@@ -20,11 +20,10 @@ _SETTLED = 12
 _MARKUP = re.compile(r"\*\*|__|`|^\s*(?:[-*•#]+|\d{1,2}[.)])\s+|\s*\[\d+(?:,\s*\d+)*\]")
 """Marks of emphasis, lists and citations, which the rules do not ask the model for."""
 
-_FROM = r"(?:according to|based on|as stated in|in) "
 _PASSAGE = r"the (?:given |provided )?(?:passages?|texts?|documents?)"
 
 _SOURCE = re.compile(
-    rf"^(?:{_FROM}{_PASSAGE}(?: provided| given)?, "
+    rf"^(?:(?:according to|based on|as stated in|in) {_PASSAGE}(?: provided| given)?, "
     rf"|{_PASSAGE} (?:states?|says?|mentions?|indicates?|notes?) that )",
     re.IGNORECASE,
 )

@@ -61,11 +61,7 @@ class Excerpt:
 class Evidences:
     """The sentences that an answer's sentences are held against."""
 
-    def __init__(
-        self,
-        hits: Iterable[Hit],
-        read: Callable[[list[str]], list[Reading]],
-    ) -> None:
+    def __init__(self, hits: Iterable[Hit], read: Callable[[list[str]], list[Reading]]) -> None:
         """Takes every sentence of the hits' passages; ``read`` gives vectors of texts."""
         self.read = read
         self._hits = list(hits)

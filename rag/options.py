@@ -1,5 +1,7 @@
 """Options that several commands share. No model is imported for them, so --help starts at once."""
 
+from collections.abc import Callable
+
 import click
 
 name = click.option("--name", default="default", show_default=True, help="Which index to ask.")
@@ -24,5 +26,15 @@ strictness = click.option(
 )
 
 lenient = click.option(
-    "--lenient", is_flag=True, help="Show sentences that nothing supports, marked."
+    "--lenient",
+    "is_lenient",
+    is_flag=True,
+    help="Show sentences that nothing supports, marked.",
 )
+
+
+def opening(command: Callable[..., None]) -> Callable[..., None]:
+    """All options of ``Chat.open``, by its names: a command hands them on as they are."""
+    for option in (lenient, strictness, nli, reranker, model, name):  # the last is shown first
+        command = option(command)
+    return command

@@ -9,7 +9,7 @@ import webbrowser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -33,12 +33,7 @@ EXAMPLES = [
 
 
 @click.command()
-@options.name
-@options.model
-@options.reranker
-@options.nli
-@options.strictness
-@options.lenient
+@options.opening
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option(
     "--port",
@@ -51,17 +46,7 @@ EXAMPLES = [
     default=None,
     help="Open the page in the browser.  [default: if there is a display]",
 )
-def chat(  # noqa: PLR0917  (click gives them by name)
-    name: str,
-    model: str | None,
-    reranker: str | None,
-    nli: str | None,
-    strictness: float,
-    lenient: bool,
-    host: str,
-    port: int | None,
-    is_opening: bool | None,
-) -> None:
+def chat(*, host: str, port: int | None, is_opening: bool | None, **opening: Any) -> None:
     """Ask about the documents on a page in the browser, until Ctrl-C."""
     if host not in HOSTS:
         raise click.BadParameter(
@@ -77,15 +62,8 @@ def chat(  # noqa: PLR0917  (click gives them by name)
     with patience("Loading the models…"):
         from rag.chat import Chat  # noqa: PLC0415  (start-up time)
 
-        conversation = Chat.open(
-            name=name,
-            model=model,
-            reranker=reranker,
-            nli=nli,
-            strictness=strictness,
-            is_lenient=lenient,
-        )
-    examples = examples_for(name)
+        conversation = Chat.open(**opening)
+    examples = examples_for(opening["name"])
     serve(conversation, examples=examples, host=host, port=chosen, is_opening=is_opening)
 
 
