@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from rag.weights import Regression
 
-SIGNS = ("odds", "spoken")
+SIGNS = ("odds", "spoken", "aligned")
 """What is weighed; what has nothing of the kind asked for is refused without weighing."""
 
 _TRUST = 0.1

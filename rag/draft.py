@@ -133,6 +133,9 @@ class Draft:
         signs = Signs(
             odds=odds,
             spoken=min((self._best[sentence].spoken for sentence in kept), default=0.0),
+            aligned=self._check.evidences.aligned(
+                f"{self._before} {self._question}", self._evidence
+            ),
             fits=self._fits(kept),
         )
         is_supported = any(sentence.status == "supported" for sentence in kept)

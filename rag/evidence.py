@@ -110,6 +110,14 @@ class Evidences:
             spoken += weight * np.maximum(held, like)
         return spoken / (sum(asked.values()) or 1)
 
+    def aligned(self, question: str, evidence: Iterable[Evidence]) -> float:
+        """How near the words of ``question`` are to those of ``evidence``: a mean cosine."""
+        (read,) = self.read([question])
+        rows = sorted({self.items.index(item) for item in evidence})
+        return nearness(question, read, [self.readings[row] for row in rows]).aligned(
+            range(len(rows))
+        )
+
     def in_context(self, evidence: Iterable[Evidence]) -> list[Excerpt]:
         """The sentences as something to read, in the order of the passages.
 

@@ -1,6 +1,6 @@
 """How near words in their context are to those of other texts: other words for the same."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,11 @@ class Nearness:
 
     words: Mapping[str, NDArray[np.float32]]  # for each telling word, by its stem: (n,)
     tokens: NDArray[np.float32]  # for each token of the telling words and the numbers: (t, n)
+
+    def aligned(self, texts: Iterable[int]) -> float:
+        """Mean cosine of the tokens and the nearest in ``texts``, by their places; 0 of none."""
+        near = self.tokens[:, list(texts)]
+        return float(near.max(axis=1).mean()) if near.size else 0.0
 
 
 def nearness(text: str, sentence: Reading, evidence: Sequence[Reading]) -> Nearness:

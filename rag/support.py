@@ -352,10 +352,9 @@ def signs(claim: Claim, near: Nearness, evidence: Mapping[int, Claim]) -> Signs:
     """The signs that some texts together support ``claim``, by their places in ``near``."""
     words = frozenset[str]().union(*(one.words for one in evidence.values()))
     numbers = frozenset[float]().union(*(one.numbers for one in evidence.values()))
-    nearest = near.tokens[:, list(evidence)].max(axis=1) if near.tokens.size else np.zeros(1)
     missing = sum(not holds(words, name) for name in claim.names)
     return Signs(
-        aligned=float(nearest.mean()),
+        aligned=near.aligned(evidence),
         missing_numbers=float(min(len(claim.numbers - numbers), _MOST_MISSING)),
         missing_names=float(min(missing, _MOST_MISSING)),
     )

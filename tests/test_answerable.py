@@ -16,6 +16,7 @@ def test_every_sign_speaks_for_an_answer() -> None:
     for more in (
         replace(none, odds=1.0),
         replace(none, spoken=1.0),
+        replace(none, aligned=1.0),
     ):
         assert more.probability > none.probability
     assert replace(none, fits=False).probability == 0

@@ -1,5 +1,7 @@
 """What of the retrieved passages is worth reading."""
 
+import pytest
+
 from rag.evidence import Evidences
 from tests.fakes import Thesaurus, document, evidences_of
 
@@ -36,6 +38,17 @@ def test_a_sentence_in_other_words_is_near() -> None:
     assert nearest("What freight was in the aircraft?", evidences, limit=1) == [
         "They carried cargo in planes."
     ]
+
+
+def test_how_near_quotes_are_to_the_words_of_a_question() -> None:
+    evidences = evidences_of(NEWS, embedder=Thesaurus("planes aircraft"))
+    landed, carried, *_ = evidences.items
+    question = "What aircraft landed on Saturday?"
+    near = evidences.aligned(question, [landed])
+    assert near == pytest.approx(1.0, abs=0.01)
+    assert evidences.aligned(question, [carried]) < near
+    assert evidences.aligned(question, [carried, landed]) == pytest.approx(near)
+    assert evidences.aligned(question, []) == 0
 
 
 def test_nothing_is_near_where_nothing_was_found() -> None:
