@@ -1,9 +1,10 @@
 """Search by words: SQLite's FTS5 with its BM25."""
 
+import json
 import re
 import sqlite3
 
-from index.records import Match
+from index.records import Match, Rows
 
 _MOST_WORDS = 64
 """Different words of a query that are looked up; further ones would only cost time."""
@@ -35,8 +36,14 @@ def add(connection: sqlite3.Connection, *, row: int, title: str, text: str) -> N
     )
 
 
-def search(connection: sqlite3.Connection, query: str, *, limit: int) -> list[Match]:
-    """The passages that hold words of ``query``, best first.
+def search(
+    connection: sqlite3.Connection,
+    query: str,
+    *,
+    limit: int,
+    among: Rows | None = None,
+) -> list[Match]:
+    """The passages that hold words of ``query``, best first; only rows of ``among``, if given.
 
     Scores are BM25 as SQLite gives it, with the sign turned: higher is better.
     """
@@ -46,7 +53,8 @@ def search(connection: sqlite3.Connection, query: str, *, limit: int) -> list[Ma
         return []
     expression = " OR ".join(f'"{word}"' for word in telling[:_MOST_WORDS])
     rows = connection.execute(
-        "SELECT rowid, -rank FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?",
-        (expression, limit),
+        "SELECT rowid, -rank FROM words WHERE words MATCH ?"
+        " AND (? IS NULL OR rowid IN (SELECT value FROM json_each(?))) ORDER BY rank LIMIT ?",
+        (expression, *[None if among is None else json.dumps(among.tolist())] * 2, limit),
     )
     return [Match(row, score) for row, score in rows]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
+Rows = NDArray[np.int64]
 
 SectionKind = Literal["page", "slide", "sheet", "row", "chapter", "message", "record", "heading"]
 

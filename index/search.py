@@ -1,15 +1,19 @@
 """A query in, the best passages out: found by meaning and by words, then ranked by both."""
 
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from functools import cached_property
 
 import numpy as np
 
 from index.embed import SentenceEmbedder
 from index.rank import scores
-from index.records import Document, Embedder, Hit, Reading, Reranker, Vectors
+from index.records import Document, Embedder, Hit, Reading, Reranker, Rows, Vectors
 from index.store import Generation, current_generation, rebuild_command
-from models.errors import StoreError
+from models.errors import QuestionError, StoreError
 
 _DEPTH = 50
 """Matches of each search that are ranked."""
@@ -26,6 +30,7 @@ class Index:
     generation: Generation = field(repr=False)
     embedder: Embedder = field(repr=False)
     reranker: Reranker | None = field(default=None, repr=False)
+    chosen: tuple[str, ...] | None = None  # see ``only``
     _newer: list["Index"] = field(default_factory=list, repr=False)  # one at most
     _opening: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -76,7 +81,32 @@ class Index:
                     )
                 except StoreError:
                     return self
-            return self._newer[0]
+            newest = self._newer[0]
+            return newest if self.chosen is None else replace(newest, chosen=self.chosen)
+
+    def only(self, documents: Iterable[str] | None) -> "Index":
+        """This index, searched in those documents alone; in all if it is None.
+
+        Each is a document's id or a pattern: ``2019/*`` is all below that folder. Raises
+        QuestionError if one of them fits no document.
+        """
+        narrowed = replace(self, chosen=None if documents is None else tuple(documents))
+        ids = self.generation.document_ids()
+        for name in narrowed.chosen or ():
+            if not _fitting(ids, name):
+                near = get_close_matches(name, ids, n=3, cutoff=0) or ids[:3]
+                raise QuestionError(
+                    f"The index “{self.name}” has no document “{name}”: name one that it has, "
+                    f"such as {', '.join(near)}, or a pattern such as '*.md'."
+                )
+        return narrowed
+
+    @cached_property
+    def _among(self) -> Rows | None:
+        """The rows that are searched; None for all."""
+        if self.chosen is None:
+            return None
+        return np.array(self.generation.rows_of(self.document_ids()), dtype=np.int64)
 
     def close(self) -> None:
         """Releases the files."""
@@ -85,8 +115,8 @@ class Index:
     def search(self, query: str, *, limit: int) -> list[Hit]:
         """The ``limit`` best passages for ``query``, best first."""
         vector = self.embed([query])[0]
-        meaning = self.generation.vectors.search(vector, limit=_DEPTH)
-        found = self.generation.search_words(query, limit=_DEPTH)
+        meaning = self.generation.vectors.search(vector, limit=_DEPTH, among=self._among)
+        found = self.generation.search_words(query, limit=_DEPTH, among=self._among)
         words = {match.row: match.score for match in found}
         rows = list(dict.fromkeys([*(match.row for match in meaning), *words]))
         passages = self.generation.passages(rows)
@@ -114,5 +144,13 @@ class Index:
         return self.generation.document(id_)
 
     def document_ids(self) -> list[str]:
-        """The id of every document, sorted."""
-        return self.generation.document_ids()
+        """The id of every document that is searched, sorted."""
+        ids = self.generation.document_ids()
+        if self.chosen is None:
+            return ids
+        return sorted(frozenset[str]().union(*(_fitting(ids, name) for name in self.chosen)))
+
+
+def _fitting(ids: list[str], name: str) -> frozenset[str]:
+    """Those of ``ids`` that a document's id or a pattern names; an id may look like a pattern."""
+    return frozenset({name} & set(ids) or (id_ for id_ in ids if fnmatchcase(id_, name)))

@@ -18,7 +18,7 @@ import re
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -28,7 +28,7 @@ from types import TracebackType
 from filelock import FileLock, Timeout
 
 from index import lexical, vectors
-from index.records import Document, Match, Passage, Section, Vectors
+from index.records import Document, Match, Passage, Rows, Section, Vectors
 from models.errors import StoreError
 from models.paths import indexes_folder
 
@@ -206,11 +206,11 @@ class Generation:
         except sqlite3.Error as error:
             raise StoreError(damaged(self._name, str(error))) from error
 
-    def search_words(self, query: str, *, limit: int) -> list[Match]:
-        """The passages that hold words of ``query``, best first."""
+    def search_words(self, query: str, *, limit: int, among: Rows | None = None) -> list[Match]:
+        """The passages that hold words of ``query``, best first; see ``lexical.search``."""
         try:
             with self._lock:
-                return lexical.search(self._connection, query, limit=limit)
+                return lexical.search(self._connection, query, limit=limit, among=among)
         except sqlite3.Error as error:
             raise StoreError(damaged(self._name, str(error))) from error
 
@@ -224,6 +224,15 @@ class Generation:
         )
         passages = {row: Passage(*fields) for row, *fields in found}
         return [passages[row] for row in rows]
+
+    def rows_of(self, documents: Iterable[str]) -> list[int]:
+        """The rows of all passages of those documents, sorted."""
+        rows = self._rows(
+            "SELECT p.row FROM passages p JOIN documents d ON d.row = p.document"
+            " WHERE d.id IN (SELECT value FROM json_each(?)) ORDER BY p.row",
+            json.dumps(list(documents)),
+        )
+        return [row for (row,) in rows]
 
     def document_ids(self) -> list[str]:
         """The id of every document, sorted."""

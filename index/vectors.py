@@ -5,7 +5,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 
-from index.records import Match, Vectors
+from index.records import Match, Rows, Vectors
 from models.errors import StoreError
 
 
@@ -43,12 +43,18 @@ class VectorFile:
             self._index.reconstruct_batch(np.asarray(rows, dtype=np.int64)), dtype=np.float32
         )
 
-    def search(self, query: Vectors, *, limit: int) -> list[Match]:
+    def search(self, query: Vectors, *, limit: int, among: Rows | None = None) -> list[Match]:
         """The ``limit`` nearest rows to ``query``, float32 (d,), nearest first.
 
-        Scores are cosines, -1 to 1.
+        Only rows of ``among``, (n,), if that is given. Scores are cosines, -1 to 1.
         """
-        scores, rows = self._index.search(query[np.newaxis], min(limit, len(self)))
+        limit = min(limit, len(self) if among is None else len(among))
+        if not limit:
+            return []
+        selected = None
+        if among is not None:
+            selected = faiss.SearchParameters(sel=faiss.IDSelectorBatch(among))  # type: ignore[call-arg]
+        scores, rows = self._index.search(query[np.newaxis], limit, params=selected)
         return [
             Match(int(row), float(score)) for row, score in zip(rows[0], scores[0], strict=True)
         ]

@@ -5,7 +5,7 @@
     ├── DocumentError    one file, or a whole folder of them, cannot be read
     │   └── PassingError for a reason that is not in the file: it is tried again
     ├── StoreError       an index is missing, damaged, locked, or made with another embedder
-    ├── QuestionError    a question is empty or too long
+    ├── QuestionError    a question is empty, too long, or about no document
     └── EvaluationError  a file of questions cannot be read
 
 The message is one sentence: what is wrong, and the command or setting that mends it.
@@ -34,7 +34,7 @@ class StoreError(FootnoteError):
 
 
 class QuestionError(FootnoteError):
-    """A question is empty or too long."""
+    """A question is empty or too long, or for documents that are not there."""
 
 
 class EvaluationError(FootnoteError):

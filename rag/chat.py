@@ -69,7 +69,10 @@ class Search(Protocol):
         """The document with that id."""
 
     def document_ids(self) -> list[str]:
-        """The id of every document, sorted."""
+        """The id of every document that is searched, sorted."""
+
+    def only(self, documents: Iterable[str] | None, /) -> "Search":
+        """The same, in those documents alone; in all if it is None."""
 
     def read(self, texts: list[str]) -> list[Reading]:
         """``texts`` with a vector for each, and one for each of their tokens."""
@@ -123,17 +126,19 @@ class Chat:
         model: str | None = None,
         reranker: str | None = None,
         nli: str | None = None,
+        documents: Iterable[str] | None = None,
         strictness: float = STRICTNESS,
         is_lenient: bool = False,
     ) -> "Chat":
         """Opens the index ``name`` and loads a model: a name of the catalogue or a GGUF file.
 
         ``reranker`` and ``nli``, which orders passages and which checks the support, name
-        cross-encoders: a folder, or a model in the hub's own cache. The other options are those
-        of ``Chat``. Raises StoreError or ModelError if one of them is not there; the message says
-        what to run.
+        cross-encoders: a folder, or a model in the hub's own cache; ``documents`` are those
+        of ``only``. The other options are those of ``Chat``. Raises StoreError, ModelError or
+        QuestionError if one of them is not there; the message says what to run.
         """
         search = Index.open(name, reranker=CrossEncoderReranker(reranker) if reranker else None)
+        search = search.only(documents)
         entailment = CrossEncoderEntailment(nli) if nli else None
         generate = load_model(model)
         search.read([""])  # loads the embedder now, not while the first question waits
@@ -154,6 +159,19 @@ class Chat:
             is_lenient=self._is_lenient,
             entailment=self._entailment,
         )
+
+    def only(self, documents: Iterable[str] | None) -> None:
+        """From the next question on, asks those documents alone; all, if it is None.
+
+        Each is a document's id or a pattern such as ``2019/*``. Raises QuestionError if one of
+        them fits no document; then nothing changes.
+        """
+        self._search_in(self._search.current().only(documents))
+
+    def _search_in(self, search: Search) -> None:
+        """Searches there from now on; what was read elsewhere is no evidence any more."""
+        self._search = search
+        self._last = replace(self._last, hits=()) if self._last else None
 
     def ask(self, question: str) -> Answer:
         """The answer to ``question``, which may lean on the ones before it.
@@ -176,8 +194,7 @@ class Chat:
         # 0. The documents may have been indexed again; then what was read of them is stale.
         search = self._search.current()
         if search is not self._search:
-            self._search = search
-            self._last = replace(self._last, hits=()) if self._last else None
+            self._search_in(search)
 
         if asks_about_collection(question):
             yield Retrieved(())

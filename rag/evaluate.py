@@ -87,25 +87,29 @@ class WithoutGold:
 
     def __init__(self, search: Search) -> None:
         """Takes what finds in all documents."""
-        self._search = search
-        self._hidden: frozenset[str] = frozenset()
+        self._search = self._shown = search
+        documents = (search.document(id_) for id_ in search.document_ids())
+        self._titles = {document.id: document.title for document in documents if document}
 
     def hide(self, question: Question) -> None:
         """From now on without the gold documents of ``question``, and others of their titles."""
-        documents = (self._search.document(gold.document) for gold in question.gold)
-        self._hidden = frozenset(
-            name for document in documents if document for name in (document.id, document.title)
+        ids = {gold.document for gold in question.gold}
+        titles = {self._titles[id_] for id_ in ids if id_ in self._titles} - {""}
+        self._shown = self._search.only(
+            id_ for id_, title in self._titles.items() if id_ not in ids and title not in titles
         )
 
     def current(self) -> "WithoutGold":
         """Itself."""
         return self
 
+    def only(self, documents: Iterable[str] | None, /) -> "WithoutGold":
+        """The same, with those documents alone to hide from."""
+        return WithoutGold(self._search.only(documents))
+
     def search(self, query: str, *, limit: int) -> list[Hit]:
         """The best passages that are not hidden."""
-        hits = self._search.search(query, limit=limit + 10 * _DEPTH)
-        names = (({hit.passage.document, hit.passage.title}, hit) for hit in hits)
-        return [hit for name, hit in names if not name & self._hidden][:limit]
+        return self._shown.search(query, limit=limit)
 
     def document(self, id_: str, /) -> Document | None:
         """The document with that id."""

@@ -17,6 +17,14 @@ nli = click.option(
     help="A cross-encoder that every quote must convince, too: a folder, or its name.",
 )
 
+documents = click.option(
+    "--document",
+    "documents",
+    multiple=True,
+    callback=lambda _context, _option, names: names or None,
+    help="Ask only this document, or those of a pattern such as '2019/*'; may be repeated.",
+)
+
 strictness = click.option(
     "--strictness",
     type=click.FloatRange(0, 1),
@@ -35,6 +43,7 @@ lenient = click.option(
 
 def opening(command: Callable[..., None]) -> Callable[..., None]:
     """All options of ``Chat.open``, by its names: a command hands them on as they are."""
-    for option in (lenient, strictness, nli, reranker, model, name):  # the last is shown first
+    options = (lenient, strictness, nli, reranker, model, documents, name)
+    for option in options:  # the last is shown first
         command = option(command)
     return command

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 
 import numpy as np
 
@@ -58,6 +58,7 @@ class ListSearch:
     """Finds the passages that share most words with the query, among a few documents."""
 
     def __init__(self, *documents: Document) -> None:
+        self._everything = documents
         self._documents = {document.id: document for document in documents}
         self._embedder = WordEmbedder()
         self.queries: list[str] = []
@@ -72,6 +73,13 @@ class ListSearch:
         near = [(float(self._near(query, passage)), passage) for passage in passages]
         near.sort(key=lambda pair: pair[0], reverse=True)
         return [Hit(passage, score / 61, score) for score, passage in near[:limit]]
+
+    def only(self, documents: Iterable[str] | None, /) -> "ListSearch":
+        narrowed = ListSearch(*self._everything)
+        if documents is not None:
+            chosen = set(documents)
+            narrowed._documents = {id_: narrowed._documents[id_] for id_ in chosen}
+        return narrowed
 
     def _near(self, query: str, passage: Passage) -> float:
         words = set(re.findall(r"\w{4,}", query.lower()))

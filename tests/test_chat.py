@@ -283,6 +283,18 @@ def test_documents_indexed_anew_are_asked_from_the_next_question_on() -> None:
     assert answer.citations[0].sha256 == corrected.sha256
 
 
+def test_only_some_documents_are_asked() -> None:
+    conversation, _, _ = chat(*["The planes carried 35 tons of cargo."] * 9)
+    asked = "How much cargo did the planes carry?"
+    assert not conversation.ask(asked).is_refusal
+    conversation.only([TALKS.id])
+    answer = conversation.ask(f"And {asked}")  # what was read before is no evidence any more
+    assert answer.is_refusal
+    assert {hit.passage.document for hit in answer.hits} <= {TALKS.id}
+    conversation.only(None)
+    assert not conversation.ask(asked).is_refusal
+
+
 def test_refusal_is_an_answer_record() -> None:
     conversation, _, _ = chat(REFUSAL)
     answer = conversation.ask("Who paid for the planes?")

@@ -166,6 +166,12 @@ def test_index_and_ask_for_real(folder: Path) -> None:
     assert record["citations"][0]["document"] == "planes.txt"
     assert record["sentences"][0]["status"] == "supported"
 
+    elsewhere = footnote("ask", "--document", "plane.txt", "How many planes landed?")
+    assert elsewhere.returncode == 1
+    assert "has no document “plane.txt”: name one that it has, such as planes.txt" in (
+        elsewhere.stderr
+    )
+
     refused = footnote("ask", "Who painted the Mona Lisa?")
     assert (refused.returncode, refused.stdout) == (3, "The documents do not say.\n")
 

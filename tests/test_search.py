@@ -11,6 +11,7 @@ from index.build import build
 from index.embed import SentenceEmbedder
 from index.rank import scores
 from index.search import Index
+from models.errors import QuestionError
 from tests.fakes import WordEmbedder
 
 
@@ -86,6 +87,33 @@ def test_hits_carry_their_passage_and_cosine(tmp_path: Path) -> None:
     assert hit.passage.text == "Two planes landed."
     assert hit.similarity == pytest.approx(1.0, abs=1e-4)
     assert hit.score == pytest.approx(1.0 + 0.3 + 0.6, abs=1e-4)
+
+
+def test_only_some_documents_are_searched(tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    for name in ("2018/a.txt", "2019/a.txt", "2019/b.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"Two planes landed, says {name}.")
+    build(folder, embedder=WordEmbedder())
+    index = Index.open(embedder=WordEmbedder())
+
+    def found(narrowed: Index) -> list[str]:
+        hits = narrowed.search("Which planes landed?", limit=9)
+        return sorted(hit.passage.document for hit in hits)
+
+    narrow = index.only(["2019/*"])
+    assert found(narrow) == narrow.document_ids() == ["2019/a.txt", "2019/b.txt"]
+    assert found(index.only(["2018/a.txt", "2019/b.txt"])) == ["2018/a.txt", "2019/b.txt"]
+    assert found(index.only([])) == []
+    assert found(narrow.only(None)) == found(index) == index.document_ids()
+    with pytest.raises(QuestionError, match=r"no document “2019/c.txt”.*2019/[ab].txt"):
+        index.only(["2019/a.txt", "2019/c.txt"])
+
+    (folder / "2019" / "c.txt").write_text("Two more planes landed.")
+    (folder / "2019" / "a.txt").unlink()
+    build(folder, embedder=WordEmbedder())
+    assert found(narrow.current()) == ["2019/b.txt", "2019/c.txt"]
+    assert found(index.current()) == ["2018/a.txt", "2019/b.txt", "2019/c.txt"]
 
 
 @pytest.mark.real
