@@ -6,6 +6,7 @@
     │   └── PassingError for a reason that is not in the file: it is tried again
     ├── StoreError       an index is missing, damaged, locked, or made with another embedder
     ├── QuestionError    a question is empty, too long, or about no document
+    ├── HistoryError     the conversations of before cannot be read or written
     └── EvaluationError  a file of questions cannot be read
 
 The message is one sentence: what is wrong, and the command or setting that mends it.
@@ -35,6 +36,10 @@ class StoreError(FootnoteError):
 
 class QuestionError(FootnoteError):
     """A question is empty or too long, or for documents that are not there."""
+
+
+class HistoryError(FootnoteError):
+    """The conversations of before cannot be read or written."""
 
 
 class EvaluationError(FootnoteError):

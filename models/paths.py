@@ -20,6 +20,11 @@ def indexes_folder() -> Path:
     return (_home() or user_data_path("footnote", appauthor=False)) / "indexes"
 
 
+def conversations_file() -> Path:
+    """The file of the conversations on the page; it may not exist yet."""
+    return (_home() or user_data_path("footnote", appauthor=False)) / "conversations.sqlite"
+
+
 def evaluation_folder() -> Path:
     """The folder for documents that are written out to be measured with; it may not exist yet."""
     return (_home() or user_data_path("footnote", appauthor=False)) / "evaluation"

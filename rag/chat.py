@@ -150,15 +150,29 @@ class Chat:
             entailment=entailment,
         )
 
-    def fresh(self) -> "Chat":
-        """A new conversation with the same documents and the same loaded model."""
-        return Chat(
+    def fresh(self, *, after: Answer | None = None) -> "Chat":
+        """A new conversation with the same documents and the same loaded model.
+
+        With ``after``, an answer of before, the next question may lean on that.
+        """
+        chat = Chat(
             search=self._search,
             generate=self._generate,
             strictness=self._strictness,
             is_lenient=self._is_lenient,
             entailment=self._entailment,
         )
+        if after:
+            chat._last = _Turn(after.question, after.text, ())
+        return chat
+
+    def documents(self) -> list[str]:
+        """The ids of the documents that are asked, sorted."""
+        return self._search.current().document_ids()
+
+    def document(self, id_: str) -> Document | None:
+        """The document with that id as it is indexed now, or None."""
+        return self._search.current().document(id_)
 
     def only(self, documents: Iterable[str] | None) -> None:
         """From the next question on, asks those documents alone; all, if it is None.

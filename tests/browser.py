@@ -3,12 +3,12 @@
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from index.records import Hit, Passage
+from index.records import Document, Hit, Passage
 from rag.records import (
     REFUSAL,
     Answer,
@@ -32,14 +32,27 @@ Script = Callable[[str], Iterator[Event]]
 class Scripted:
     """A conversation whose events a script decides."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, *documents: Document) -> None:
         self.script = script
         self.questions: list[str] = []
         self.handed_out: list[Scripted] = []
+        self.after: Answer | None = None
+        self.chosen: list[str] | None = None
+        self._documents = {document.id: document for document in documents}
 
-    def fresh(self) -> "Scripted":
-        self.handed_out.append(Scripted(self.script))
+    def fresh(self, *, after: Answer | None = None) -> "Scripted":
+        self.handed_out.append(Scripted(self.script, *self._documents.values()))
+        self.handed_out[-1].after = after
         return self.handed_out[-1]
+
+    def only(self, documents: Iterable[str] | None) -> None:
+        self.chosen = None if documents is None else list(documents)
+
+    def documents(self) -> list[str]:
+        return sorted(self._documents)
+
+    def document(self, id_: str) -> Document | None:
+        return self._documents.get(id_)
 
     def stream(self, question: str) -> Iterator[Event]:
         self.questions.append(question)
@@ -61,6 +74,7 @@ def make_citation(
     where: str = "",
     author: str = "",
     copies: tuple[str, ...] = (),
+    start: int = 0,
 ) -> Citation:
     return Citation(
         number=number,
@@ -68,8 +82,8 @@ def make_citation(
         document=document,
         title=title,
         sha256="0" * 64,
-        start=0,
-        end=len(quote),
+        start=start,
+        end=start + len(quote),
         page=page,
         where=f"page {page}" if page else where,
         support=0.9,

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from models.errors import ModelError
-from rag.records import REFUSAL, Event
+from rag.records import REFUSAL, Citation, Event
 from tests.browser import (
     Scripted,
     find_browser,
@@ -25,8 +26,11 @@ from tests.browser import (
     open_browser,
     tell,
 )
-from ui.app import SECONDS_BETWEEN_DRAWINGS, build_page, launch
+from tests.fakes import document
+from ui.app import build_page, launch
 from ui.commands import choose_port
+from ui.history import History
+from ui.session import SECONDS_BETWEEN_DRAWINGS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -41,10 +45,27 @@ pytestmark = [
 
 QUOTE = "Four transport planes came down at Maiquetía airport on Tuesday."
 CREW = "About 120 soldiers in civilian clothes left the aircraft."
+END = "In the end they left again."
 HOSTILE = (
     "<script>document.title = 'taken'</script><img src=x onerror=\"document.title = 'taken'\">"
     "![x](http://example.com/x.png) ${document.title = 'taken'} {{value}} **bold**"
 )
+
+
+PLANES = document(
+    f"# Planes\n\nIt rained all night.\n\n{QUOTE} {CREW}\n\n{'Nothing else came. ' * 400}{END}",
+    id_="planes.md",
+    title="Planes",
+)
+HOSTILE_FILE = document(f"It begins. {HOSTILE} It ends.", id_=HOSTILE, title=HOSTILE)
+
+
+def quoted(number: int, quote: str, page: int | None = None) -> Citation:
+    """A citation of PLANES."""
+    start = PLANES.text.index(quote)
+    return make_citation(
+        number, quote, document="planes.md", title="Planes", page=page, start=start
+    )
 
 
 STEPS = threading.Semaphore(0)
@@ -59,8 +80,7 @@ def script(question: str) -> Iterator[Event]:
     if "capital" in question:
         yield from tell(make_answer(question, [], hits=hits))
         return
-    planes = make_citation(1, QUOTE, document="planes.md", title="Planes", page=3)
-    crew = make_citation(2, CREW, document="planes.md", title="Planes", page=4)
+    planes, crew = quoted(1, QUOTE, 3), quoted(2, CREW, 4)
     sentences: list[Any] = [
         ("Four planes landed on Tuesday.", "supported", [planes]),
         ("They brought 120 soldiers and much equipment.", "partly", [crew]),
@@ -70,6 +90,8 @@ def script(question: str) -> Iterator[Event]:
         evil = make_citation(1, HOSTILE, document=HOSTILE, title=HOSTILE)
         sentences = [(HOSTILE, "supported", [evil])]
         hits = [make_hit(HOSTILE, document=HOSTILE, title=HOSTILE)]
+    if "far" in question:
+        sentences[2] = ("They left.", "supported", [crew, quoted(3, END, 9)])
     if "endless" in question:
         sentences = [(" ".join(["word"] * 5000) + ".", "supported", [planes])]
     if "long" in question:
@@ -83,8 +105,14 @@ def script(question: str) -> Iterator[Event]:
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    page = build_page(Scripted(script), title="Footnote", examples=["Who came on Tuesday?"])
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    home = tmp_path_factory.mktemp("home")
+    page = build_page(
+        Scripted(script, PLANES, HOSTILE_FILE),
+        History(home / "conversations.sqlite", name="default"),
+        title="Footnote",
+        examples=["Who came on Tuesday?"],
+    )
     yield launch(page, host="127.0.0.1", port=choose_port("127.0.0.1", None))
     page.close(verbose=False)
 
@@ -115,6 +143,7 @@ class Watched:
         box = self.page.get_by_label("Your question")
         box.fill(question)
         box.press("Enter")
+        self.page.locator(".question", has_text=question).last.wait_for()
 
     def wait(self) -> None:
         """Until the answer is whole."""
@@ -181,20 +210,13 @@ def test_an_answer_grows_and_its_marks_lead_to_the_quotes(open_page: Open, tmp_p
     assert page.get_by_role("button", name="Who came on Tuesday?").count() == 0
 
     mark = page.get_by_role("link", name="Footnote 2")
-    mark.click()
     note = page.locator("#note-1-2")
-    assert page.url.endswith("/#note-1-2")
     assert CREW in note.inner_text()
     assert "planes.md, page 4" in note.inner_text()
-    assert colour(note) != colour(page.locator("#note-1-1"))
     assert beside(page, mark, note)
     assert "only partly supported" in text.inner_text()
     assert "6.4 s · first word after 0.9 s · 54 tokens" in page.locator(".timings").inner_text()
     page.screenshot(path=tmp_path / "light.png")
-
-
-def colour(locator: Any) -> str:
-    return str(locator.evaluate("element => getComputedStyle(element).backgroundColor"))
 
 
 def beside(page: "Page", left: Any, right: Any) -> bool:
@@ -206,6 +228,184 @@ def beside(page: "Page", left: Any, right: Any) -> bool:
         one["x"] + one["width"] < two["x"]
         and all(box["y"] >= 0 and box["y"] + box["height"] <= size["height"] for box in (one, two))
     )
+
+
+def shown(page: "Page") -> str:
+    """What is marked in the open source, once it is in sight."""
+    mark = page.locator("#shown")
+    mark.wait_for()
+    page.wait_for_function(
+        """() => {
+            const box = document.querySelector("#shown").getBoundingClientRect();
+            return box.top >= 0 && box.bottom <= innerHeight;
+        }"""
+    )
+    return str(mark.text_content())
+
+
+def test_a_mark_shows_its_quote_and_leads_to_the_source(open_page: Open) -> None:
+    watched = open_page()
+    page = watched.page
+    watched.ask("Who came, with far quotes?")
+    watched.wait()
+    card = page.get_by_role("tooltip")
+    assert not card.is_visible()
+    mark = page.get_by_role("link", name="Footnote 1").first
+    mark.hover()
+    assert QUOTE in card.inner_text()
+    assert "Planes · planes.md, page 3" in card.inner_text()
+    card.hover()  # it stays, to be read
+    assert card.is_visible()
+    page.get_by_label("Your question").hover()
+    card.wait_for(state="hidden")
+
+    mark.click()
+    assert shown(page) == QUOTE
+    assert page.locator("mark.also").all_text_contents() == [CREW, END]
+    page.get_by_role("button", name="Back to the quotes").click()
+    page.locator("#note-1-1").wait_for()
+    page.locator("#note-1-3").get_by_role("button", name="Show in the source").click()
+    assert shown(page) == END  # far below
+
+    # A sentence with two quotes: from the one to the other and back.
+    page.get_by_role("link", name="Footnote 3").click()
+    page.get_by_text("Quote 2 of 2").wait_for()
+    page.get_by_role("button", name="Next quote").click()
+    page.get_by_text("Quote 1 of 2").wait_for()
+    assert shown(page) == CREW
+
+    finder = page.get_by_role("searchbox", name="Find in this document")
+    finder.fill("RAINED")
+    finder.press("Enter")
+    page.get_by_text("1 of 1", exact=True).wait_for()
+    assert shown(page) == "rained"
+
+
+def test_the_keyboard_alone_is_enough(open_page: Open) -> None:
+    watched = open_page()
+    page = watched.page
+    page.keyboard.type("Who came?")  # the box has the focus from the beginning
+    page.keyboard.press("Enter")
+    watched.wait()
+    page.get_by_label("Your question").focus()
+    for _ in range(40):
+        page.keyboard.press("Shift+Tab")
+        if page.evaluate("document.activeElement.matches('sup a')"):
+            break
+    card = page.get_by_role("tooltip")
+    card.wait_for()
+    assert CREW in card.inner_text()  # the last mark is the first one backwards
+    assert page.evaluate("document.activeElement.getAttribute('aria-describedby')") == "card"
+    page.keyboard.press("Escape")
+    card.wait_for(state="hidden")
+    page.keyboard.press("Enter")
+    assert shown(page) == CREW
+
+
+def test_an_answer_is_rated_copied_edited_and_asked_again(open_page: Open) -> None:
+    watched = open_page()
+    page = watched.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    watched.ask("Who came first?")
+    watched.wait()
+    page.get_by_role("button", name="Bad answer").click()
+    reason = page.get_by_role("textbox", name="Why? Kept on this machine")
+    reason.fill("It is not about me")
+    reason.press("Enter")
+    page.get_by_text("Kept.").wait_for()
+    page.get_by_role("button", name="Copy with footnotes").click()
+    page.get_by_text("Copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("Four planes landed on Tuesday. [1]")
+    assert f"[1] “{QUOTE}”" in copied
+
+    page.get_by_role("button", name="Edit the question").click()
+    box = page.get_by_label("Your question")
+    page.get_by_text("What you ask next takes its place.").wait_for()
+    assert box.input_value() == "Who came first?"
+    watched.ask("What is the capital?")
+    watched.wait()
+    assert page.locator(".question").all_inner_texts() == ["What is the capital?"]
+    assert REFUSAL in page.locator(".answer").inner_text()
+    watched.ask("Who came last?")
+    watched.wait()
+    page.get_by_role("button", name="Ask again").click()
+    page.locator("article[aria-busy=true]").wait_for()
+    watched.wait()
+    assert page.locator(".question").all_inner_texts() == ["What is the capital?", "Who came last?"]
+    assert page.locator("article").count() == 2
+
+
+def test_conversations_are_kept_found_renamed_and_deleted(open_page: Open) -> None:
+    watched = open_page()
+    page = watched.page
+    watched.ask("Who came by night?")
+    watched.wait()
+    page.reload()
+    page.locator("article[aria-busy=false]").wait_for()
+    assert "Who came by night?" in page.locator(".question").inner_text()
+    page.get_by_role("link", name="Footnote 1").click()
+    assert shown(page) == QUOTE
+    page.get_by_role("button", name="New conversation").click()
+    page.get_by_role("heading", name="Ask your documents").wait_for()
+    watched.ask("Who came by day?")
+    watched.wait()
+
+    page.get_by_role("button", name="Toggle Sidebar").click()
+    past = page.locator(".kept")
+    page.get_by_label("Find a conversation").fill("by night")
+    past.get_by_text("Who came by day?").wait_for(state="detached")
+    past.get_by_role("button", name="Rename Who came by night?").click()
+    title = past.get_by_role("textbox", name="Title")
+    title.fill("The night")
+    title.press("Enter")
+    past.get_by_role("button", name="The night", exact=True).click()
+    page.locator(".question", has_text="Who came by night?").wait_for()
+    assert page.locator("article").count() == 1
+    watched.ask("And who then?")
+    watched.wait()
+    assert page.locator("article").count() == 2
+    past.get_by_role("button", name="Delete The night").click()
+    past.get_by_role("button", name="Keep it").click()
+    past.get_by_role("button", name="Delete The night").click()
+    past.get_by_role("button", name="Delete for good").click()
+    page.get_by_role("heading", name="Ask your documents").wait_for()
+    page.get_by_label("Find a conversation").fill("")
+    past.get_by_text("Who came by day?").wait_for()
+    assert past.get_by_text("The night").count() == 0
+
+
+def test_a_saved_page_opens_by_itself_and_its_marks_jump(open_page: Open, tmp_path: Path) -> None:
+    watched = open_page()
+    page = watched.page
+    watched.ask("Who came to stay?")
+    watched.wait()
+    for button, ending in (("Save as page", "html"), ("Save as text", "md")):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=button).click()
+        assert download.value.suggested_filename == f"Who came to stay.{ending}"
+        download.value.save_as(tmp_path / f"saved.{ending}")
+    assert QUOTE in (tmp_path / "saved.md").read_text(encoding="utf-8")
+    saved = page.context.new_page()
+    saved.goto((tmp_path / "saved.html").as_uri())
+    saved.get_by_role("link", name="Footnote 1").click()
+    note = saved.locator("#note-1-1")
+    assert QUOTE in note.inner_text()
+    assert saved.evaluate("document.querySelector(':target').id") == "note-1-1"
+    saved.close()
+
+
+def test_some_documents_alone_are_asked(open_page: Open) -> None:
+    watched = open_page()
+    page = watched.page
+    page.get_by_role("button", name="All documents are asked").click()
+    page.get_by_label("Ask only these documents").click()
+    page.get_by_role("option", name="planes.md").click()
+    page.get_by_text("1 document asked").wait_for()
+    page.keyboard.press("Escape")
+    watched.ask("Who came?")
+    watched.wait()
+    assert "Asked only: planes.md" in page.locator("article").inner_text()
 
 
 def test_hostile_text_is_shown_as_text(open_page: Open) -> None:
@@ -242,11 +442,10 @@ def test_a_refusal_an_error_and_a_follow_up(open_page: Open) -> None:
     watched.wait()
     assert page.locator("article").count() == 4
 
-    # The notes of an earlier question are folded, and its marks unfold them.
-    earlier = page.locator("#note-3-1")
-    assert not earlier.is_visible()
+    # The notes of an earlier question are folded, and its marks still lead to the source.
+    assert not page.locator("#note-3-1").is_visible()
     page.locator("a[href='#note-3-1']").click()
-    earlier.wait_for(state="visible")
+    assert shown(page) == QUOTE
 
     page.get_by_role("button", name="New conversation").click()
     page.get_by_role("heading", name="Ask your documents").wait_for()
@@ -329,6 +528,37 @@ def test_dark_is_dark_and_legible(open_page: Open, tmp_path: Path) -> None:
     for place in (".answer .text", ".timings", "sup a", "blockquote", ".place", ".use"):
         ink = luminance(page, place, "color")
         assert (ink + 0.05) / (ground + 0.05) >= 4.5, place  # WCAG 2.2, 1.4.3
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_stands_in_the_way_of_assistive_technology(open_page: Open, scheme: str) -> None:
+    watched = open_page(scheme=scheme)
+    page = watched.page
+    found = hurdles(page)
+    watched.ask("Who came, with far quotes?")
+    watched.wait()
+    found |= hurdles(page)
+    page.get_by_role("link", name="Footnote 1").click()
+    shown(page)
+    page.get_by_role("button", name="Bad answer").click()
+    page.get_by_role("textbox", name="Why? Kept on this machine").wait_for()
+    page.get_by_role("button", name="All documents are asked").click()
+    page.get_by_role("button", name="Toggle Sidebar").click()
+    page.get_by_role("button", name="Rename").first.click()
+    page.get_by_role("textbox", name="Title").wait_for()
+    found |= hurdles(page)
+    assert found == set()
+
+
+def hurdles(page: "Page") -> set[str]:
+    """What axe-core finds that is serious or worse."""
+    violations = Axe().run(page).response["violations"]
+    return {
+        f"{one['id']}: {node['html']}"
+        for one in violations
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    }
 
 
 def luminance(page: "Page", selector: str, style: str) -> float:

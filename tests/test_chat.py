@@ -295,6 +295,22 @@ def test_only_some_documents_are_asked() -> None:
     assert not conversation.ask(asked).is_refusal
 
 
+def test_a_conversation_goes_on_after_an_answer_of_before() -> None:
+    conversation, search, _ = chat(*["The planes carried 35 tons of cargo."] * 2)
+    answer = conversation.ask("Which planes landed on Saturday?")
+    conversation.fresh(after=answer).ask("What did they carry?")
+    assert search.queries[-1].startswith("Which planes landed on Saturday?")
+    conversation.fresh().ask("What did they carry?")
+    assert search.queries[-1] == "What did they carry?"
+
+
+def test_the_documents_can_be_listed_and_read() -> None:
+    conversation, _, _ = chat()
+    assert conversation.documents() == [NEWS.id, TALKS.id]
+    assert conversation.document(NEWS.id) == NEWS
+    assert conversation.document("other.txt") is None
+
+
 def test_refusal_is_an_answer_record() -> None:
     conversation, _, _ = chat(REFUSAL)
     answer = conversation.ask("Who paid for the planes?")

@@ -11,10 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from models.errors import FootnoteError, ModelError
+from models.paths import conversations_file
 from rag.records import Event, Retrieved, Token
 from tests.browser import Scripted, make_answer, make_citation, make_hit, tell
-from ui.app import SECONDS_BETWEEN_DRAWINGS, UNEXPECTED, Session, answer, build_page, launch
+from ui.app import build_page, launch
 from ui.commands import chat, choose_port
+from ui.history import History
+from ui.session import SECONDS_BETWEEN_DRAWINGS, UNEXPECTED, Session, answer
 
 
 def planes(question: str) -> Iterator[Event]:
@@ -132,6 +135,12 @@ def test_a_stream_without_an_answer_is_over_too() -> None:
 # The page and its sessions
 
 
+def page_of(chat: Scripted) -> Any:
+    return build_page(
+        chat, History(conversations_file(), name="default"), title="Footnote", examples=[]
+    )
+
+
 def events_of(page: Any) -> dict[str, Any]:
     """The functions behind the page's events, by name."""
     return {function.name: function.fn for function in page.fns.values()}
@@ -144,7 +153,7 @@ def state_in(update: dict[Any, Any]) -> Session:
 
 def test_each_session_has_a_conversation_of_its_own() -> None:
     root = Scripted(planes)
-    events = events_of(build_page(root, title="Footnote", examples=[]))
+    events = events_of(page_of(root))
     one = state_in(events["take_question"]("First?", None))
     two = state_in(events["take_question"]("Second?", None))
     list(events["draw_answer"](two))
@@ -159,7 +168,7 @@ def test_each_session_has_a_conversation_of_its_own() -> None:
 
 
 def test_a_question_while_one_is_answered_waits_in_its_box() -> None:
-    events = events_of(build_page(Scripted(planes), title="Footnote", examples=[]))
+    events = events_of(page_of(Scripted(planes)))
     session = state_in(events["take_question"]("First?", None))
     update = events["take_question"]("Second?", session)
     assert list(update.values()) == [session]
@@ -169,7 +178,7 @@ def test_a_question_while_one_is_answered_waits_in_its_box() -> None:
 
 
 def test_an_empty_question_is_not_asked() -> None:
-    events = events_of(build_page(Scripted(planes), title="Footnote", examples=[]))
+    events = events_of(page_of(Scripted(planes)))
     assert state_in(events["take_question"](" \n", None)).turns == []
 
 
@@ -178,10 +187,10 @@ def test_a_question_that_failed_comes_back_into_an_empty_box(typed: str, is_back
     def damaged(_question: str) -> Iterator[Event]:
         raise ModelError("The model is damaged.")
 
-    events = events_of(build_page(Scripted(damaged), title="Footnote", examples=[]))
+    events = events_of(page_of(Scripted(damaged)))
     session = state_in(events["take_question"]("Who came?", None))
     list(events["draw_answer"](session))
-    assert ("Who came?" in events["settle"](typed, session).values()) == is_back
+    assert ("Who came?" in events["settle"](typed, session, "").values()) == is_back
 
 
 # The server
@@ -191,7 +200,7 @@ def test_a_question_that_failed_comes_back_into_an_empty_box(typed: str, is_back
 def port() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as probe:  # tests beside this one take ports, too
         free = probe.getsockname()[1]
-    page = build_page(Scripted(planes), title="Footnote", examples=[])
+    page = page_of(Scripted(planes))
     launch(page, host="127.0.0.1", port=free)
     yield free
     page.close(verbose=False)

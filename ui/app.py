@@ -1,13 +1,10 @@
 """The chat page: the wiring between the reader, the conversation and what is drawn."""
 
-import logging
+import json
 import os
-import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reads it while it is imported
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -16,107 +13,96 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from models.errors import FootnoteError
-from rag.records import Event
-from ui import render
+from ui import export, reader, render
+from ui.history import History
 from ui.local import HOSTS, LocalOnly
-from ui.turn import Turn
+from ui.session import Conversation, Session, answer
 
-SECONDS_BETWEEN_DRAWINGS = 1 / 15  # Gradio compares the whole value at each one
+_QUICK: dict[str, Any] = {
+    "queue": False,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+}
 
-UNEXPECTED = "Something went wrong inside Footnote; the terminal it runs in shows the details."
+_LISTEN = """
+element.addEventListener("footnote", ({ detail }) => {
+    trigger(detail.act === "again" ? "again" : detail.act === "save" ? "save" : "act", detail);
+});
+watch("value", () => element.querySelector("#shown")?.scrollIntoView({ block: "center" }));
+"""
+"""Hands on what page.js tells, and brings the marked words of a source into sight."""
 
-log = logging.getLogger(__name__)
+_REMEMBER = "(id) => history.replaceState(null, '', id ? `?conversation=${id}` : '?')"
+"""Keeps the conversation in the address, so that the page comes back with it."""
 
-
-class Conversation(Protocol):
-    """What the page talks to; the real one is ``rag.Chat``."""
-
-    def stream(self, question: str) -> Iterator[Event]:
-        """The events of one answer, the last of them Done."""
-
-    def fresh(self) -> Self:
-        """A new conversation about the same documents."""
-
-
-@dataclass(slots=True)
-class Session:
-    """What one browser tab has asked so far."""
-
-    conversation: Conversation
-    turns: list[Turn] = field(default_factory=list)
-    stopping: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def is_busy(self) -> bool:
-        """An answer is on its way."""
-        return bool(self.turns) and not self.turns[-1].is_over
-
-    def ask(self, question: str) -> None:
-        """Take a question; ``answer`` will work on it."""
-        self.stopping.clear()
-        self.turns.append(Turn(number=len(self.turns) + 1, question=question))
+_SAVE = """(file) => {
+    if (!file) return;
+    const { name, text } = JSON.parse(file);
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text]));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}"""
 
 
-def answer(session: Session, *, clock: Callable[[], float] = time.monotonic) -> Iterator[Turn]:
-    """Answer the last question of ``session``, giving its turn each time it is worth drawing.
-
-    That is at each new stage and each checked sentence, and in between as often as
-    ``SECONDS_BETWEEN_DRAWINGS`` allows. Errors end in the turn, never here.
-    """
-    turn = session.turns[-1]
-    events: Iterator[Event] = iter(())
-    turn.stage = "searching"
-    yield turn
-    drawn = clock()
-    try:
-        events = session.conversation.stream(turn.question)
-        for event in events:
-            known = (turn.stage, len(turn.checked))
-            turn.take(event)
-            if turn.is_over:
-                break
-            if session.stopping.is_set():
-                turn.stop()
-                break
-            is_news = (turn.stage, len(turn.checked)) != known
-            if is_news or clock() - drawn >= SECONDS_BETWEEN_DRAWINGS:
-                yield turn
-                drawn = clock()
-    except FootnoteError as error:
-        turn.fail(str(error))
-    except Exception:
-        log.exception("No answer to %r", turn.question)
-        turn.fail(UNEXPECTED)
-    finally:
-        if not turn.is_over:  # the tab was closed, or the stream ended before Done
-            turn.stop()
-        if close := getattr(events, "close", None):
-            close()
-    yield turn
+_ASKED_ALL = "All documents are asked"
 
 
-def build_page(chat: Conversation, *, title: str, examples: list[str]) -> gr.Blocks:
-    """The page. Each tab talks to its own ``chat.fresh()``, made at its first question.
+class Page:
+    """The components of the page, and what happens to them. Each tab has a session of its own."""
 
-    ``examples`` are questions to begin with, offered as buttons.
-    """
-    page = gr.Blocks(title=title, fill_width=True, analytics_enabled=False)
-    with page:
-        session_state = gr.State(None)
+    def __init__(self, chat: Conversation, history: History, *, title: str, examples: list[str]):
+        """Each tab talks to its own ``chat.fresh()``; ``examples`` are questions to begin with."""
+        self._chat = chat
+        self._history = history
+        self._examples = examples
+        self.blocks = gr.Blocks(title=title, fill_width=True, analytics_enabled=False)
+        with self.blocks:
+            self._lay_out(title)
+            self._wire()
+        self.blocks.queue(api_open=False, max_size=64, default_concurrency_limit=1)
+
+    # What there is
+
+    def _lay_out(self, title: str) -> None:
+        self.session = gr.State(None)
+        self.address = gr.Textbox(visible="hidden")
+        self.file = gr.Textbox(visible="hidden")
+        with gr.Sidebar(open=False, width=300, elem_classes="past"):
+            _html("<h2>Conversations</h2>")
+            self.wanted = gr.Textbox(
+                label="Find a conversation",
+                show_label=False,
+                placeholder="Find a conversation",
+                container=False,
+            )
+            self.past = _html("")
         with gr.Row(elem_classes="header"):
             _html(f"<h1>{render.plain(title)}</h1>")
-            renew = gr.Button("New conversation", size="sm", scale=0, min_width=160)
+            self.menu = _html(render.menu())
+            self.renew = gr.Button("New conversation", size="sm", scale=0, min_width=160)
         with gr.Row(elem_classes="desk"):
             with gr.Column(elem_classes="talk", scale=3, min_width=0):
                 with gr.Column(elem_classes="scroll"), gr.Column(elem_classes="thread"):
                     # What is over is drawn once; only the last exchange is drawn again
                     # and again, so the text above it can be read and selected in peace.
-                    before = _html("")
-                    current = _html(render.welcome())
-                    with gr.Row(elem_classes="examples", visible=bool(examples)) as offers:
-                        offered = [gr.Button(example, size="sm") for example in examples]
+                    self.before = _html("")
+                    self.current = _html(render.welcome())
+                    with gr.Row(
+                        elem_classes="examples", visible=bool(self._examples)
+                    ) as self.offers:
+                        self.offered = [gr.Button(one, size="sm") for one in self._examples]
+                with gr.Accordion(_ASKED_ALL, open=False, elem_classes="filter") as self.filter:
+                    self.chosen = gr.Dropdown(
+                        [],
+                        multiselect=True,
+                        label="Ask only these documents",
+                        show_label=False,
+                        container=False,
+                    )
                 with gr.Row(elem_classes="composer"):
-                    question = gr.Textbox(
+                    self.question = gr.Textbox(
                         label="Your question",
                         show_label=False,
                         placeholder="Ask a question",
@@ -126,109 +112,328 @@ def build_page(chat: Conversation, *, title: str, examples: list[str]) -> gr.Blo
                         container=False,
                         scale=1,
                     )
-                    send = gr.Button("Ask", variant="primary", scale=0, min_width=88)
-                    halt = gr.Button("Stop", visible=False, scale=0, min_width=88)
+                    self.send = gr.Button("Ask", variant="primary", scale=0, min_width=88)
+                    self.halt = gr.Button("Stop", visible=False, scale=0, min_width=88)
             with gr.Column(elem_classes="sources", scale=2, min_width=0):
                 _html("<h2>Sources</h2>")
-                notes = _html(render.no_sources())
-                earlier = _html("")
+                self.source = _html("")
+                with gr.Column(elem_classes="quotes") as self.quotes:
+                    self.notes = _html(render.no_sources())
+                    self.earlier = _html("")
+        self.controls = [self.send, self.halt, self.renew, self.offers]
+        self.talk = [self.session, self.question, self.before, self.current, self.notes]
+        self.talk += [self.earlier, self.source, self.quotes, self.address, *self.controls]
 
-        controls = [send, halt, renew, offers]
+    # What happens
 
-        def controls_for(session: Session | None) -> dict[Any, Any]:
-            is_busy = session is not None and session.is_busy
-            return {
-                send: gr.update(visible=not is_busy),
-                halt: gr.update(visible=is_busy, value="Stop", interactive=True),
-                renew: gr.update(interactive=not is_busy),
-                offers: gr.update(visible=bool(examples) and not (session and session.turns)),
-            }
-
-        def take_question(text: str, session: Session | None) -> dict[Any, Any]:
-            """Show the question at once, before the model has time for it."""
-            session = session or Session(chat.fresh())
-            if not text.strip() or session.is_busy:
-                return {session_state: session}
-            session.ask(text.strip())
-            *over, turn = session.turns
-            return {
-                session_state: session,
-                question: "",
-                before: render.conversation(over),
-                current: render.exchange(turn),
-                notes: render.sources(turn),
-                earlier: render.earlier_sources(over),
-                **controls_for(session),
-            }
-
-        def draw_answer(session: Session) -> Iterator[dict[Any, Any]]:
-            """The one event that needs the model: one at a time, whatever the tab."""
-            if not session.turns or session.turns[-1].stage != "waiting":
-                return
-            for turn in answer(session):
-                yield {current: render.exchange(turn), notes: render.sources(turn)}
-
-        def settle(text: str, session: Session) -> dict[Any, Any]:
-            """Give back the controls, and a question that failed, to be asked again."""
-            has_failed = bool(session.turns) and session.turns[-1].stage == "failed"
-            if has_failed and not text.strip():
-                return {question: session.turns[-1].question, **controls_for(session)}
-            return controls_for(session)
-
-        def stop(session: Session | None) -> dict[Any, Any]:
-            if session is None or not session.is_busy:
-                return controls_for(session)
-            session.stopping.set()
-            return {halt: gr.update(value="Stopping…", interactive=False)}
-
-        def start_again() -> dict[Any, Any]:
-            return {
-                session_state: None,
-                before: "",
-                current: render.welcome(),
-                notes: render.no_sources(),
-                earlier: "",
-                **controls_for(None),
-            }
-
-        quick: dict[str, Any] = {
-            "queue": False,
-            "show_progress": "hidden",
-            "api_visibility": "private",
-        }
-        for asked, source in [
-            (question.submit, question),
-            (send.click, question),
-            *((offer.click, offer) for offer in offered),
-        ]:
-            asked(
-                take_question,
-                [source, session_state],
-                [session_state, question, before, current, notes, earlier, *controls],
-                **quick,
-            ).then(
-                draw_answer,
-                [session_state],
-                [current, notes],
-                concurrency_id="model",
-                concurrency_limit=1,
-                show_progress="hidden",
-                api_visibility="private",
-            ).then(settle, [question, session_state], [question, *controls], **quick)
-        halt.click(stop, [session_state], controls, **quick)
-        renew.click(
-            start_again,
-            None,
-            [session_state, before, current, notes, earlier, *controls],
-            **quick,
+    def _wire(self) -> None:
+        asked = [
+            (self.question.submit, self.question),
+            (self.send.click, self.question),
+            *((offer.click, offer) for offer in self.offered),
+        ]
+        for event, source in asked:
+            self._answer(event(self.take_question, [source, self.session], self.talk, **_QUICK))
+        drawn = [
+            self.menu,
+            self.before,
+            self.current,
+            self.notes,
+            self.earlier,
+            self.source,
+            self.past,
+        ]
+        for place in drawn:
+            place.act(
+                self.press,
+                [self.session, self.wanted],
+                [*self.talk, self.past, self.chosen],
+                **_QUICK,
+            ).then(None, [self.address], None, js=_REMEMBER, **_QUICK)
+            place.save(self.save, [self.session], [self.file], **_QUICK).then(
+                None, [self.file], None, js=_SAVE, **_QUICK
+            )
+        self._answer(self.current.again(self.ask_again, [self.session], self.talk, **_QUICK))
+        self.halt.click(self.stop, [self.session], self.controls, **_QUICK)
+        self.renew.click(self.start_again, None, [*self.talk, self.chosen], **_QUICK).then(
+            None, [self.address], None, js=_REMEMBER, **_QUICK
         )
-    page.queue(api_open=False, max_size=64, default_concurrency_limit=1)
-    return page
+        self.chosen.change(
+            self.choose, [self.chosen, self.session], [self.session, self.filter], **_QUICK
+        )
+        self.wanted.change(self.find, [self.wanted, self.session], [self.past], **_QUICK)
+        self.blocks.load(self.come_back, None, [*self.talk, self.past, self.chosen], **_QUICK)
+
+    def _answer(self, taken: Any) -> None:
+        """What follows when a question is taken."""
+        taken.then(None, [self.address], None, js=_REMEMBER, **_QUICK)
+        taken.then(
+            self.draw_answer,
+            [self.session],
+            [self.current, self.notes],
+            concurrency_id="model",
+            concurrency_limit=1,
+            show_progress="hidden",
+            api_visibility="private",
+        ).then(
+            self.settle,
+            [self.question, self.session, self.wanted],
+            [self.question, self.current, self.past, *self.controls],
+            **_QUICK,
+        )
+
+    def _controls_for(self, session: Session | None) -> dict[Any, Any]:
+        is_busy = session is not None and session.is_busy
+        is_new = not (session and session.turns)
+        return {
+            self.send: gr.update(visible=not is_busy),
+            self.halt: gr.update(visible=is_busy, value="Stop", interactive=True),
+            self.renew: gr.update(interactive=not is_busy),
+            self.offers: gr.update(visible=bool(self._examples) and is_new),
+        }
+
+    def _drawn(self, session: Session) -> dict[Any, Any]:
+        """The whole conversation, and the quotes of its last answer."""
+        over = session.turns[:-1]
+        has_turns = bool(session.turns)
+        return {
+            self.session: session,
+            self.before: render.conversation(over),
+            self.current: _exchange(session) if has_turns else render.welcome(),
+            self.notes: render.sources(session.turns[-1]) if has_turns else render.no_sources(),
+            self.earlier: render.earlier_sources(over),
+            self.source: "",
+            self.quotes: gr.update(visible=True),
+            self.address: session.id if session.turns else "",
+            **self._controls_for(session),
+        }
+
+    def take_question(self, text: str, session: Session | None) -> dict[Any, Any]:
+        """Show the question at once, before the model has time for it."""
+        session = session or Session(self._chat.fresh())
+        if not text.strip() or session.is_busy:
+            return {self.session: session}
+        session.ask(text.strip())
+        return {self.question: "", **self._drawn(session)}
+
+    def draw_answer(self, session: Session) -> Iterator[dict[Any, Any]]:
+        """The one event that needs the model: one at a time, whatever the tab."""
+        if not session.turns or session.turns[-1].stage != "waiting":
+            return
+        for turn in answer(session):
+            yield {self.current: render.exchange(turn), self.notes: render.sources(turn)}
+
+    def settle(self, text: str, session: Session, wanted: str) -> dict[Any, Any]:
+        """Give back the controls, keep the conversation, and give back a question that failed."""
+        if session.is_busy or not session.turns:
+            return self._controls_for(session)
+        self._keep(session)
+        drawn = {
+            self.current: _exchange(session),
+            **self._list(wanted, session),
+            **self._controls_for(session),
+        }
+        if session.turns[-1].stage == "failed" and not text.strip():
+            drawn[self.question] = session.turns[-1].question
+        return drawn
+
+    def ask_again(self, session: Session | None) -> dict[Any, Any]:
+        """The last question once more, in place of its answer."""
+        if session is None or session.is_busy or not session.turns:
+            return {self.session: session}
+        question = session.turns[-1].question
+        session.is_editing = True
+        session.ask(question)
+        return self._drawn(session)
+
+    def stop(self, session: Session | None) -> dict[Any, Any]:
+        """End the answer that is being written."""
+        if session is None or not session.is_busy:
+            return self._controls_for(session)
+        session.stopping.set()
+        return {self.halt: gr.update(value="Stopping…", interactive=False)}
+
+    def start_again(self) -> dict[Any, Any]:
+        """A new conversation, about all documents."""
+        session = Session(self._chat.fresh())
+        return {self.chosen: gr.update(value=[]), **self._drawn(session)}
+
+    def choose(self, documents: list[str], session: Session | None) -> dict[Any, Any]:
+        """Ask those documents alone."""
+        session = session or Session(self._chat.fresh())
+        try:
+            session.choose(documents)
+        except FootnoteError as error:
+            gr.Warning(str(error))
+        count = len(session.chosen)
+        asked = f"{count} document{'' if count == 1 else 's'} asked" if count else _ASKED_ALL
+        return {self.session: session, self.filter: gr.update(label=asked)}
+
+    # The list of conversations
+
+    def come_back(self, request: gr.Request) -> dict[Any, Any]:
+        """The list, and the conversation that the address names, if it names one."""
+        id_ = request.query_params.get("conversation", "")
+        session = self._resumed(id_) if id_ else None
+        return {
+            self.chosen: gr.update(choices=self._chat.documents()),
+            **(self._drawn(session) if session else {}),
+            **self._list("", session),
+        }
+
+    def find(self, wanted: str, session: Session | None) -> dict[Any, Any]:
+        """The conversations that hold those words."""
+        return self._list(wanted, session)
+
+    def _list(self, wanted: str, session: Session | None, **open_: str) -> dict[Any, Any]:
+        """The list; ``open_`` are the further arguments of ``render.history``."""
+        try:
+            kept = self._history.find(wanted)
+        except FootnoteError as error:
+            gr.Warning(str(error))
+            return {}
+        current = session.id if session else ""
+        return {self.past: render.history(kept, current=current, **open_)}
+
+    def _keep(self, session: Session) -> None:
+        try:
+            self._history.save(session.id, session.name, session.turns)
+        except FootnoteError as error:
+            gr.Warning(str(error))
+
+    def _resumed(self, id_: str) -> Session | None:
+        try:
+            found = self._history.load(id_)
+        except FootnoteError as error:
+            gr.Warning(str(error))
+            return None
+        if found is None:
+            gr.Warning("This conversation is not kept on this machine any more.")
+            return None
+        title, turns = found
+        return Session.resumed(self._chat, turns, id_=id_, title=title)
+
+    def save(self, event: gr.EventData, session: Session | None) -> dict[Any, Any]:
+        """The conversation as a file, which the browser keeps."""
+        if session is None or not session.turns:
+            return {self.file: ""}
+        is_page = event._data["format"] == "html"
+        write, ending = (export.as_page, "html") if is_page else (export.as_markdown, "md")
+        name = f"{render.file_name(session.name)}.{ending}"
+        text = write(session.name, session.turns)
+        return {self.file: json.dumps({"name": name, "text": text})}
+
+    # What is pressed in what is drawn
+
+    def press(self, event: gr.EventData, session: Session | None, wanted: str) -> dict[Any, Any]:
+        """Whatever has a ``data-act``; see page.js."""
+        session = session or Session(self._chat.fresh())
+        pressed = {str(key): str(value) for key, value in event._data.items()}
+        actions: dict[str, Callable[[dict[str, str], Session, str], dict[Any, Any]]] = {
+            "resume": self._resume,
+            "rename": self._show_list,
+            "deleting": self._show_list,
+            "list": self._show_list,
+            "retitle": self._retitle,
+            "delete": self._delete,
+            "edit": self._edit,
+            "keep": self._edit,
+            "rate": self._rate,
+            "reason": self._rate,
+        }
+        action = actions.get(pressed.get("act", ""), self._read)
+        return {self.session: session, **action(pressed, session, wanted)}
+
+    def _read(self, pressed: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
+        """Open a source, go through it, close it."""
+        session.view = reader.turned(session.view, session.turns, pressed)
+        if session.view is None:
+            return {self.source: "", self.quotes: gr.update(visible=True)}
+        try:
+            document = self._chat.document(session.view.document)
+        except FootnoteError as error:
+            gr.Warning(str(error))
+            return {}
+        return {
+            self.source: reader.opened(session.view, document),
+            self.quotes: gr.update(visible=False),
+        }
+
+    def _resume(self, pressed: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
+        if session.is_busy:
+            gr.Info("An answer is being written: stop it first.")
+            return {}
+        found = self._resumed(pressed["id"])
+        if found is None:
+            return self._list(wanted, session)
+        return {
+            self.chosen: gr.update(value=[]),
+            **self._drawn(found),
+            **self._list(wanted, found),
+        }
+
+    def _show_list(self, pressed: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
+        opens = {"rename": "renaming", "deleting": "deleting"}
+        open_ = {opens[pressed["act"]]: pressed["id"]} if pressed["act"] in opens else {}
+        return self._list(wanted, session, **open_)
+
+    def _retitle(self, pressed: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
+        title = " ".join(pressed.get("title", "").split())
+        if title:
+            try:
+                self._history.rename(pressed["id"], title)
+            except FootnoteError as error:
+                gr.Warning(str(error))
+            if pressed["id"] == session.id:
+                session.title = title
+        return self._list(wanted, session)
+
+    def _delete(self, pressed: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
+        if pressed["id"] == session.id and session.is_busy:
+            gr.Info("An answer is being written: stop it first.")
+            return {}
+        try:
+            self._history.delete(pressed["id"])
+        except FootnoteError as error:
+            gr.Warning(str(error))
+        if pressed["id"] != session.id:
+            return self._list(wanted, session)
+        new = Session(self._chat.fresh())
+        return {**self._drawn(new), self.chosen: gr.update(value=[]), **self._list(wanted, new)}
+
+    def _edit(self, pressed: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
+        if session.is_busy or not session.turns:
+            return {}
+        session.is_editing = pressed["act"] == "edit"
+        question = session.turns[-1].question if session.is_editing else ""
+        return {self.question: question, self.current: _exchange(session)}
+
+    def _rate(self, pressed: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
+        turn = session.turn(int(pressed["turn"]))
+        if turn is None:
+            return {}
+        turn.rate(pressed.get("rating", ""), pressed.get("reason", ""))
+        if not session.is_busy:
+            self._keep(session)
+        if turn is session.turns[-1]:
+            return {self.current: _exchange(session)}
+        return {self.before: render.conversation(session.turns[:-1])}
+
+
+def build_page(
+    chat: Conversation, history: History, *, title: str, examples: list[str]
+) -> gr.Blocks:
+    """The page; see ``Page``."""
+    return Page(chat, history, title=title, examples=examples).blocks
+
+
+def _exchange(session: Session) -> str:
+    return render.exchange(session.turns[-1], is_last=True, is_editing=session.is_editing)
 
 
 def _html(value: str) -> gr.HTML:
     """A stretch of the page that ``render`` writes and page.css styles."""
-    return gr.HTML(value, padding=False, apply_default_css=False, js_on_load=None)
+    return gr.HTML(value, padding=False, apply_default_css=False, js_on_load=_LISTEN)
 
 
 def launch(page: gr.Blocks, *, host: str, port: int) -> str:
@@ -267,5 +472,6 @@ def launch(page: gr.Blocks, *, host: str, port: int) -> str:
             button_primary_background_fill_hover_dark="*primary_600",
         ),
         css_paths=Path(__file__).with_name("page.css"),
+        head=f"<script>{Path(__file__).with_name('page.js').read_text(encoding='utf-8')}</script>",
     )
     return str(page.local_url)

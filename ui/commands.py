@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from models.errors import FootnoteError
+from models.paths import conversations_file
 from models.terminal import patience
 from rag import options
 from ui.local import HOSTS
 
 if TYPE_CHECKING:
-    from ui.app import Conversation
+    from ui.session import Conversation
 
 FIRST_PORT = 7860
 PORTS_TO_TRY = 100
@@ -63,20 +64,34 @@ def chat(*, host: str, port: int | None, is_opening: bool | None, **opening: Any
         from rag.chat import Chat  # noqa: PLC0415  (start-up time)
 
         conversation = Chat.open(**opening)
-    examples = examples_for(opening["name"])
-    serve(conversation, examples=examples, host=host, port=chosen, is_opening=is_opening)
+    serve(
+        conversation,
+        name=opening["name"],
+        examples=examples_for(opening["name"]),
+        host=host,
+        port=chosen,
+        is_opening=is_opening,
+    )
 
 
 def serve(
-    chat: "Conversation", *, examples: Sequence[str] = (), host: str, port: int, is_opening: bool
+    chat: "Conversation",
+    *,
+    name: str = "default",
+    examples: Sequence[str] = (),
+    host: str,
+    port: int,
+    is_opening: bool,
 ) -> None:
-    """Serve the page of ``chat`` until Ctrl-C or SIGTERM.
+    """Serve the page of ``chat``, which asks the index ``name``, until Ctrl-C or SIGTERM.
 
     Raises FootnoteError if something else listens on ``port`` by now.
     """
     from ui.app import build_page, launch  # noqa: PLC0415  (start-up time)
+    from ui.history import History  # noqa: PLC0415
 
-    page = build_page(chat, title="Footnote", examples=list(examples))
+    history = History(conversations_file(), name=name)
+    page = build_page(chat, history, title="Footnote", examples=list(examples))
     try:
         address = launch(page, host=host, port=port)
     except OSError as error:

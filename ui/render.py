@@ -6,10 +6,12 @@ Markdown, no image of theirs comes to life.
 """
 
 import html
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 from index.records import Hit
 from rag.records import Citation, Sentence, Status, Timings
+from ui.history import Kept
 from ui.turn import Turn
 
 EXCERPT = 280  # characters of a passage that are shown; its quotes are shown whole
@@ -42,6 +44,32 @@ def shorten(text: str, limit: int) -> str:
     return f"{cut}…"
 
 
+def file_name(text: str) -> str:
+    """``text`` as the name of a file, without an ending."""
+    words = re.sub(r"[^\w-]+", " ", text)
+    return shorten(words, 60).strip(" …") or "conversation"
+
+
+def act(
+    label: str, action: str, *, name: str = "", is_pressed: bool | None = None, **data: object
+) -> str:
+    """A button; page.js tells the server of ``action`` and ``data`` when it is pressed.
+
+    ``name`` is what a screen reader says where ``label`` is only a sign; ``is_pressed`` is for
+    one that stays pressed.
+    """
+    named = f' aria-label="{plain(name)}" title="{plain(name)}"' if name else ""
+    pressed = "" if is_pressed is None else f' aria-pressed="{str(is_pressed).lower()}"'
+    return (
+        f'<button type="button" class="act" data-act="{action}"{_data(data)}{named}{pressed}>'
+        f"{plain(label)}</button>"
+    )
+
+
+def _data(data: Mapping[str, object]) -> str:
+    return "".join(f' data-{key}="{plain(str(value))}"' for key, value in data.items())
+
+
 def status(turn: Turn) -> str:
     """What happens now, in a few words; empty when the turn is over."""
     match turn.stage:
@@ -58,6 +86,14 @@ def status(turn: Turn) -> str:
             return ""
 
 
+def menu() -> str:
+    """What can be done with a conversation as a whole."""
+    return (
+        f'<div class="actions">{act("Save as text", "save", format="md")}'
+        f"{act('Save as page', 'save', format='html')}</div>"
+    )
+
+
 # The conversation, at the left
 
 
@@ -71,18 +107,64 @@ def welcome() -> str:
     )
 
 
-def exchange(turn: Turn) -> str:
-    """The question and its answer as far as it is known."""
+def exchange(turn: Turn, *, is_last: bool = False, is_editing: bool = False) -> str:
+    """The question and its answer as far as it is known; the last one can be asked again."""
+    editing = ""
+    if is_editing:
+        stop = act("Leave it as it is", "keep")
+        editing = f'<p class="quiet" role="status">What you ask next takes its place. {stop}</p>'
     return (
         f'<article class="turn" aria-busy="{"false" if turn.is_over else "true"}">'
-        f'<p class="question" dir="auto">{plain(turn.question)}</p>'
-        f'<div class="answer">{_text(turn)}{_ending(turn)}</div>'
-        "</article>"
+        f'<p class="question" dir="auto">{plain(turn.question)}</p>{_asked(turn)}'
+        f'<div class="answer">{_text(turn)}{_ending(turn)}{_actions(turn, is_last=is_last)}'
+        f"{editing}</div></article>"
+    )
+
+
+def _asked(turn: Turn) -> str:
+    """Which documents were asked, if not all."""
+    return _quiet(f"Asked only: {', '.join(turn.documents)}") if turn.documents else ""
+
+
+def _actions(turn: Turn, *, is_last: bool) -> str:
+    """What can be done with an answer that is over."""
+    if not turn.is_over:
+        return ""
+    again = [act("Ask again", "again"), act("Edit the question", "edit")] if is_last else []
+    if not turn.answer:
+        return f'<div class="actions">{"".join(again)}</div>' if again else ""
+    copy = (
+        f'<button type="button" class="act" data-copy="{plain(str(turn.answer))}">'
+        "Copy with footnotes</button>"
+    )
+    thumbs = "".join(
+        act(
+            sign,
+            "rate",
+            name=name,
+            is_pressed=turn.rating == rating,
+            turn=turn.number,
+            rating=rating,
+        )
+        for sign, name, rating in (("Good", "Good answer", "up"), ("Bad", "Bad answer", "down"))
+    )
+    return f'<div class="actions">{copy}{"".join(again)}{thumbs}</div>{_reason(turn)}'
+
+
+def _reason(turn: Turn) -> str:
+    """Why the reader rated it so; it stays on this machine."""
+    if not turn.rating:
+        return ""
+    return (
+        '<div class="reason" data-form><input name="reason" aria-label="Why? Kept on this machine"'
+        f' placeholder="Why? Kept on this machine" value="{plain(turn.reason)}">'
+        f"{act('Keep', 'reason', turn=turn.number)}"
+        f"{_quiet('Kept.') if turn.reason else ''}</div>"
     )
 
 
 def conversation(turns: Iterable[Turn]) -> str:
-    """Several exchanges, in their order."""
+    """Several exchanges, in their order; none of them is the last."""
     return "".join(exchange(turn) for turn in turns)
 
 
@@ -107,9 +189,12 @@ def _text(turn: Turn) -> str:
 
 def _sentence(turn_number: int, index: int, sentence: Sentence) -> str:
     marks = "".join(
-        f'<a href="#note-{turn_number}-{citation.number}" title="{plain(citation.place)}"'
-        f' aria-label="Footnote {citation.number}">[{citation.number}]</a>'
-        for citation in sentence.citations
+        f'<a href="#note-{turn_number}-{citation.number}"'
+        f' aria-label="Footnote {citation.number}"'
+        f"{_data(_card(citation))}"
+        f"{_data({'act': 'cite', 'turn': turn_number, 'sentence': index, 'at': at})}>"
+        f"[{citation.number}]</a>"
+        for at, citation in enumerate(sentence.citations)
     )
     if sentence.status in FLAGS:
         words, explanation = FLAGS[sentence.status]
@@ -120,6 +205,12 @@ def _sentence(turn_number: int, index: int, sentence: Sentence) -> str:
         f'<span class="sentence {sentence.status}" id="sentence-{turn_number}-{index}">'
         f"{plain(sentence.text)}</span>" + (f"<sup>{marks}</sup>" if marks else "") + flag
     )
+
+
+def _card(citation: Citation) -> dict[str, object]:
+    """What page.js shows while a mark is pointed at."""
+    title = f"{citation.title} · " if citation.title else ""
+    return {"quote": citation.quote, "place": f"{title}{citation.place}"}
 
 
 def _ending(turn: Turn) -> str:
@@ -150,6 +241,44 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 0.1 else "less than 0.1 s"
 
 
+# The conversations of before
+
+
+def history(kept: Iterable[Kept], *, current: str, renaming: str = "", deleting: str = "") -> str:
+    """The list of conversations; one may be getting another title, or be about to be deleted.
+
+    ``current``, ``renaming`` and ``deleting`` are ids.
+    """
+    items = "".join(
+        f"<li{' aria-current=true' if one.id == current else ''}>"
+        f"{_title_of(one) if one.id == renaming else _kept(one, is_deleting=one.id == deleting)}"
+        "</li>"
+        for one in kept
+    )
+    return f'<ul class="kept">{items}</ul>' if items else _quiet("No conversation is here.")
+
+
+def _title_of(one: Kept) -> str:
+    return (
+        '<div class="reason" data-form><input name="title" aria-label="Title"'
+        f' value="{plain(one.title)}">{act("Keep", "retitle", id=one.id)}</div>'
+    )
+
+
+def _kept(one: Kept, *, is_deleting: bool) -> str:
+    title = shorten(one.title, SNIPPET)
+    if is_deleting:
+        below = act("Delete for good", "delete", id=one.id) + act("Keep it", "list")
+    else:
+        when = f"{one.changed.astimezone():%Y-%m-%d %H:%M}"
+        below = (
+            f'<time datetime="{one.changed.isoformat()}">{when}</time> '
+            f"{act('Rename', 'rename', id=one.id, name=f'Rename {title}')}"
+            f"{act('Delete', 'deleting', id=one.id, name=f'Delete {title}')}"
+        )
+    return f'{act(title, "resume", id=one.id)}<span class="quiet">{below}</span>'
+
+
 # The sources, at the right
 
 
@@ -160,7 +289,7 @@ def no_sources() -> str:
 
 def sources(turn: Turn) -> str:
     """The notes of a turn, and the passages that were found for it."""
-    notes = _notes(turn)
+    notes = quotes(turn)
     passages = _passages(turn.hits)
     if turn.answer and turn.answer.is_refusal:
         return _headed("Closest passages found", passages) or _quiet("No passage comes near it.")
@@ -184,11 +313,11 @@ def earlier_sources(turns: Sequence[Turn]) -> str:
         f'<details class="earlier"><summary dir="auto">{plain(shorten(turn.question, SNIPPET))}'
         f"</summary>{notes}</details>"
         for turn in reversed(turns)
-        if (notes := _notes(turn))
+        if (notes := quotes(turn))
     )
 
 
-def _notes(turn: Turn) -> str:
+def quotes(turn: Turn) -> str:
     """The numbered quotes, each with its place and the sentences it stands under."""
     citations: dict[int, Citation] = {}
     uses: dict[int, list[str]] = {}
@@ -206,7 +335,8 @@ def _notes(turn: Turn) -> str:
         f'<blockquote dir="auto">{plain(citations[number].quote)}</blockquote>'
         f"{_place(citations[number].title, citations[number].place)}"
         f"{_origin(citations[number])}"
-        f"{''.join(uses[number])}</li>"
+        f"{''.join(uses[number])}"
+        f"{act('Show in the source', 'note', turn=turn.number, number=number)}</li>"
         for number in sorted(citations)
     )
     return f'<ol class="notes">{items}</ol>' if items else ""

@@ -1,7 +1,7 @@
 """One question on the page, and what is known of its answer so far."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from index.records import Hit
 from rag.records import Answer, Done, Event, Retrieved, Sentence, SentenceDone, Token
@@ -16,6 +16,8 @@ Stage = Literal[
     "failed",  # ``problem`` says why
 ]
 
+Rating = Literal["up", "down"]
+
 
 @dataclass(slots=True)
 class Turn:
@@ -29,6 +31,9 @@ class Turn:
     hits: tuple[Hit, ...] = ()
     answer: Answer | None = None
     problem: str = ""
+    rating: Rating | None = None  # by the reader
+    documents: tuple[str, ...] = ()  # that were asked alone; none if all were
+    reason: str = ""  # for the rating, in the reader's words
 
     @property
     def is_over(self) -> bool:
@@ -56,6 +61,16 @@ class Turn:
                 self.text = answer.text
                 self.hits = answer.hits
                 self.stage = "answered"
+
+    def rate(self, rating: str, reason: str) -> None:
+        """The reader's thumb, pressed again to take it back; or the reason for it."""
+        for known in get_args(Rating):
+            if rating == known:
+                self.rating = None if rating == self.rating else known
+                self.reason = ""
+                return
+        if self.rating:
+            self.reason = " ".join(reason.split())
 
     def stop(self) -> None:
         """The reader wants no more of it."""

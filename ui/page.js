@@ -1,0 +1,89 @@
+// What the page does by itself; all else is done by the server, which writes the HTML.
+//
+//   data-act     tells the server what was pressed, with the element's other data- values and
+//                what is typed in the inputs of the same data-form (or .search)
+//   data-quote   shows the quote while its mark is pointed at or has the focus
+//   data-copy    copies a text
+//
+// Texts of documents are only ever set as textContent, so none of them comes to life.
+
+(() => {
+	const card = document.createElement("div");
+	card.id = "card";
+	card.setAttribute("role", "tooltip");
+	card.hidden = true;
+	const quote = card.appendChild(document.createElement("blockquote"));
+	const place = card.appendChild(document.createElement("p"));
+	quote.dir = place.dir = "auto";
+
+	let marked = null; // the mark whose card is shown
+
+	function show(mark) {
+		if (mark === marked) return;
+		hide();
+		marked = mark;
+		quote.textContent = mark.dataset.quote;
+		place.textContent = mark.dataset.place;
+		document.querySelector(".gradio-container").append(card);
+		card.hidden = false;
+		mark.setAttribute("aria-describedby", card.id);
+		const at = mark.getBoundingClientRect();
+		const left = Math.min(at.left, innerWidth - card.offsetWidth - 8);
+		const isBelow = at.bottom + card.offsetHeight + 4 < innerHeight;
+		card.style.left = `${Math.max(8, left)}px`;
+		card.style.top = `${isBelow ? at.bottom + 2 : Math.max(8, at.top - card.offsetHeight - 2)}px`;
+	}
+
+	function hide() {
+		marked?.removeAttribute("aria-describedby");
+		marked = null;
+		card.hidden = true;
+	}
+
+	// The card stays while the pointer is on it, so that it can be read and selected.
+	document.addEventListener("mouseover", ({ target }) => {
+		const mark = target.closest?.("[data-quote]");
+		if (mark) show(mark);
+		else if (!card.contains(target) && marked !== document.activeElement) hide();
+	});
+	document.addEventListener("focusin", ({ target }) => {
+		const mark = target.closest?.("[data-quote]");
+		if (mark?.matches(":focus-visible")) show(mark);
+		else hide();
+	});
+	document.addEventListener("scroll", hide, true);
+
+	function tell(button) {
+		const form = button.closest("[data-form], .search");
+		const typed = [...(form?.querySelectorAll("input") ?? [])].map((input) => [input.name, input.value]);
+		const detail = { ...button.dataset, ...Object.fromEntries(typed) };
+		delete detail.quote;
+		delete detail.place;
+		button.dispatchEvent(new CustomEvent("footnote", { bubbles: true, detail }));
+	}
+
+	async function copy(button) {
+		await navigator.clipboard.writeText(button.dataset.copy);
+		const label = button.textContent;
+		button.textContent = "Copied";
+		setTimeout(() => (button.textContent = label), 1500);
+	}
+
+	document.addEventListener("click", (event) => {
+		const button = event.target.closest?.("[data-act], [data-copy]");
+		if (!button) return;
+		event.preventDefault();
+		hide();
+		if (button.dataset.copy !== undefined) copy(button);
+		else tell(button);
+	});
+
+	document.addEventListener("keydown", (event) => {
+		if (event.key === "Escape") hide();
+		const form = event.target.closest?.("[data-form], .search");
+		if (event.key === "Enter" && form && event.target.matches("input")) {
+			event.preventDefault();
+			tell(form.querySelector("[data-act]"));
+		}
+	});
+})();

@@ -1,0 +1,255 @@
+"""The source beside the answer: a document as text, with the quote where it stands.
+
+Pure functions, as in ``ui.render``. A long document is shown in parts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from index.records import Document, Section
+from index.sentences import Span
+from rag.records import Citation
+from ui.render import act, plain
+from ui.turn import Turn
+
+PART = 40_000
+"""Characters of a document that are shown at once."""
+
+_NAMED = ("page", "slide", "sheet", "chapter", "message", "record")
+"""Sections whose names do not stand in the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What of which document is shown."""
+
+    document: str
+    cited: tuple[Citation, ...] = ()  # the quotes of one sentence, or of one note
+    at: int = 0  # which of them is shown
+    others: tuple[Citation, ...] = ()  # further quotes of the answer
+    words: str = ""  # that are looked for
+    found: int = 0  # which place of them is shown
+    part: int | None = None  # which part the reader turned to
+
+    @property
+    def citation(self) -> Citation | None:
+        """The quote that is shown."""
+        return self.cited[self.at] if self.cited else None
+
+
+def turned(view: View | None, turns: Sequence[Turn], pressed: Mapping[str, str]) -> View | None:
+    """What is shown after the reader pressed something: see ``data-act`` in page.js.
+
+    None if nothing is: the reader went back, or what was pressed is no longer there.
+    """
+    action = pressed.get("act", "")
+    at = _number(pressed, "at")
+    match action:
+        case "cite" | "note":
+            number = _number(pressed, "turn")
+            found = [_view(turn, pressed) for turn in turns if turn.number == number]
+            shown = found[0] if found else None
+        case "open":
+            shown = View(pressed.get("document", ""))
+        case "step" if view and view.cited:
+            at %= len(view.cited)
+            document = view.cited[at].document
+            shown = replace(view, document=document, at=at, words="", found=0, part=None)
+        case "find" if view:
+            shown = replace(view, words=pressed.get("words", "").strip(), found=0, part=None)
+        case "find-step" if view:
+            shown = replace(view, found=at, part=None)
+        case "part" if view:
+            shown = replace(view, part=at)
+        case _:
+            shown = None
+    return shown
+
+
+def _view(turn: Turn, pressed: Mapping[str, str]) -> View | None:
+    """The quotes of a sentence, or the one of a note."""
+    citations = {c.number: c for sentence in turn.sentences for c in sentence.citations}
+    number, sentence = _number(pressed, "number"), _number(pressed, "sentence")
+    cited: tuple[Citation, ...] = ()
+    if number in citations:
+        cited = (citations[number],)
+    elif 0 <= sentence < len(turn.sentences):
+        cited = turn.sentences[sentence].citations
+    at = max(_number(pressed, "at"), 0)
+    if at >= len(cited):
+        return None
+    others = tuple(citation for citation in citations.values() if citation not in cited)
+    return View(cited[at].document, cited, at, others=others)
+
+
+def _number(pressed: Mapping[str, str], key: str) -> int:
+    try:
+        return int(pressed.get(key, ""))
+    except ValueError:
+        return -1
+
+
+def span_of(citation: Citation, document: Document) -> Span | None:
+    """Where the quote stands in ``document`` as it is now, or None if it does no longer."""
+    if document.text[citation.start : citation.end] == citation.quote:
+        return Span(citation.start, citation.end)
+    start = document.text.find(citation.quote)
+    return None if start < 0 else Span(start, start + len(citation.quote))
+
+
+def places(text: str, words: str) -> list[Span]:
+    """Where ``words`` stand in ``text``, whatever their case."""
+    wanted, within = words.lower(), text.lower()
+    if not wanted or len(within) != len(text):  # a letter whose small form is two
+        wanted, within = words, text
+    spans, start = [], within.find(wanted) if wanted else -1
+    while start >= 0:
+        spans.append(Span(start, start + len(wanted)))
+        start = within.find(wanted, start + len(wanted))
+    return spans
+
+
+def opened(view: View, document: Document | None) -> str:
+    """The document, its quote marked, with what leads through it."""
+    if document is None:
+        return _frame(
+            view.document,
+            _citation_steps(view),
+            f'<p class="problem">The document {plain(view.document)} is not in the index any '
+            f"more.</p>{_quote(view)}",
+        )
+    cited = span_of(view.citation, document) if view.citation else None
+    found = places(document.text, view.words)
+    shown = found[view.found % len(found)] if found else cited
+    parts = _parts(document.text)
+    number = view.part
+    if number is None:
+        number = _part_at(parts, shown.start if shown else 0)
+    number = min(max(number, 0), len(parts) - 1)
+    others = [span_of(one, document) for one in view.others if one.document == document.id]
+    marks = [("also", span) for span in others if span and span != cited]
+    marks += [("found", span) for span in found]
+    marks += [("cited", cited)] if cited else []
+    gone = ""
+    if view.citation and cited is None:
+        gone = '<p class="problem">The document has changed; this quote is gone from it:</p>'
+        gone += _quote(view)
+    text = _marked(document, parts[number], marks, shown)
+    body = f'<div class="source-text" dir="auto" tabindex="0" aria-label="Text">{text}</div>'
+    turned = _part_steps(view, number, len(parts))
+    return _frame(
+        document.title or document.id,
+        _citation_steps(view),
+        _facts(document),
+        _search(view, len(found)),
+        gone,
+        turned,
+        body,
+        turned,
+    )
+
+
+def _frame(heading: str, *content: str) -> str:
+    back = act("Back to the quotes", "close")
+    return (
+        f'<section class="reader" aria-label="Source"><div class="steps">{back}</div>'
+        f'<h3 dir="auto">{plain(heading)}</h3>{"".join(content)}</section>'
+    )
+
+
+def _facts(document: Document) -> str:
+    """What the document says of itself."""
+    facts = filter(None, [document.id, document.author, document.date, document.source])
+    also = (f"also in {copy}" for copy in document.copies)
+    lines = "".join(f"<bdi>{plain(fact)}</bdi><br>" for fact in [*facts, *also])
+    return f'<p class="place">{lines}{len(document.text):,} characters</p>'
+
+
+def _quote(view: View) -> str:
+    if view.citation is None:
+        return ""
+    return f'<blockquote dir="auto">{plain(view.citation.quote)}</blockquote>'
+
+
+def _citation_steps(view: View) -> str:
+    """Through the quotes of one sentence."""
+    if view.citation is None:
+        return ""
+    where = f'<span class="quiet" dir="auto">{plain(view.citation.place)}</span>'
+    count = len(view.cited)
+    if count < 2:
+        return f'<p class="steps">{where}</p>'
+    return (
+        f'<div class="steps">{act("Previous quote", "step", at=(view.at - 1) % count)}'
+        f'<span role="status">Quote {view.at + 1} of {count}</span>'
+        f"{act('Next quote', 'step', at=(view.at + 1) % count)}{where}</div>"
+    )
+
+
+def _search(view: View, count: int) -> str:
+    """The words that are looked for in this document, and through their places."""
+    number = view.found % count + 1 if count else 0
+    result = f'<span role="status">{number} of {count}</span>' if view.words else ""
+    steps = ""
+    if count > 1:
+        steps = act("Previous", "find-step", at=view.found - 1)
+        steps += act("Next", "find-step", at=view.found + 1)
+    return (
+        '<div class="steps search" role="search">'
+        f'<input name="words" type="search" aria-label="Find in this document"'
+        f' placeholder="Find in this document" value="{plain(view.words)}">'
+        f"{act('Find', 'find')}{result}{steps}</div>"
+    )
+
+
+def _part_steps(view: View, number: int, count: int) -> str:
+    if count == 1:
+        return ""
+    before = act("Earlier text", "part", at=number - 1) if number else ""
+    after = act("Later text", "part", at=number + 1) if number < count - 1 else ""
+    return f'<div class="steps">{before}<span>Part {number + 1} of {count}</span>{after}</div>'
+
+
+def _parts(text: str) -> list[Span]:
+    """The text in stretches of at most ``PART`` characters, cut after a line if there is one."""
+    parts, start = [], 0
+    while len(text) - start > PART:
+        end = text.rfind("\n", start + PART // 2, start + PART) + 1 or start + PART
+        parts.append(Span(start, end))
+        start = end
+    return [*parts, Span(start, len(text))]
+
+
+def _part_at(parts: Sequence[Span], offset: int) -> int:
+    return next((at for at, part in enumerate(parts) if offset < part.end), len(parts) - 1)
+
+
+def _marked(
+    document: Document, part: Span, marks: Sequence[tuple[str, Span]], shown: Span | None
+) -> str:
+    """The text of a part, its marks as elements, and the names of sections before they begin."""
+    sections = [s for s in document.sections if s.kind in _NAMED and s.start < s.end]
+    cuts = {part.start, part.end}
+    for _, span in marks:
+        cuts |= {span.start, span.end}
+    cuts |= {section.start for section in sections}
+    inside = sorted(cut for cut in cuts if part.start <= cut <= part.end)
+    pieces = []
+    has_target = False
+    for start, end in pairwise(inside):
+        pieces += [_name(section) for section in sections if section.start == start]
+        kinds = {kind for kind, span in marks if span.start <= start and end <= span.end}
+        text = plain(document.text[start:end])
+        if not kinds:
+            pieces.append(text)
+            continue
+        is_shown = shown is not None and shown.start <= start < shown.end and not has_target
+        has_target |= is_shown
+        target = ' id="shown"' if is_shown else ""
+        pieces.append(f'<mark class="{" ".join(sorted(kinds))}"{target}>{text}</mark>')
+    return "".join(pieces)
+
+
+def _name(section: Section) -> str:
+    return f'<span class="section">{plain(f"{section.kind} {section.label}")}</span>'

@@ -1,0 +1,137 @@
+"""One conversation on the page: what was asked, and how an answer is followed."""
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+from index.records import Document
+from models.errors import FootnoteError
+from rag.records import Answer, Event
+from ui.reader import View
+from ui.turn import Turn
+
+SECONDS_BETWEEN_DRAWINGS = 1 / 15  # Gradio compares the whole value at each one
+
+UNEXPECTED = "Something went wrong inside Footnote; the terminal it runs in shows the details."
+
+log = logging.getLogger(__name__)
+
+
+class Conversation(Protocol):
+    """What the page talks to; the real one is ``rag.Chat``."""
+
+    def stream(self, question: str) -> Iterator[Event]:
+        """The events of one answer, the last of them Done."""
+
+    def fresh(self, *, after: Answer | None = None) -> Self:
+        """A new conversation about the same documents, which may lean on ``after``."""
+
+    def only(self, documents: Iterable[str] | None) -> None:
+        """From the next question on, asks those documents alone; all, if it is None."""
+
+    def documents(self) -> list[str]:
+        """The ids of the documents that are asked, sorted."""
+
+    def document(self, id_: str) -> Document | None:
+        """The document with that id, or None."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What one browser tab has asked so far, in one conversation."""
+
+    conversation: Conversation
+    turns: list[Turn] = field(default_factory=list)
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+    title: str = ""  # empty until the reader gives one
+    chosen: list[str] = field(default_factory=list)  # the documents that are asked; none: all
+    view: View | None = None  # the source that is open
+    is_editing: bool = False  # the next question takes the place of the last one
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    @classmethod
+    def resumed(cls, chat: Conversation, turns: list[Turn], *, id_: str, title: str) -> "Session":
+        """A conversation of before, which goes on."""
+        return cls(chat.fresh(after=_last_answer(turns)), turns, id=id_, title=title)
+
+    @property
+    def is_busy(self) -> bool:
+        """An answer is on its way."""
+        return bool(self.turns) and not self.turns[-1].is_over
+
+    @property
+    def name(self) -> str:
+        """The title, or else the first question."""
+        return self.title or (self.turns[0].question if self.turns else "")
+
+    def ask(self, question: str) -> None:
+        """Take a question; ``answer`` will work on it."""
+        if self.is_editing:
+            self.forget_last()
+        self.is_editing = False
+        self.stopping.clear()
+        self.turns.append(Turn(len(self.turns) + 1, question, documents=tuple(self.chosen)))
+
+    def forget_last(self) -> None:
+        """Take the last question back, as if it had never been asked."""
+        self.turns.pop()
+        self.conversation = self.conversation.fresh(after=_last_answer(self.turns))
+        self.conversation.only(self.chosen or None)
+
+    def choose(self, documents: list[str]) -> None:
+        """Ask those documents alone from now on; all if none is given.
+
+        Raises QuestionError if one of them is no longer there.
+        """
+        self.conversation.only(documents or None)
+        self.chosen = documents
+
+    def turn(self, number: int) -> Turn | None:
+        """The turn of that number."""
+        return self.turns[number - 1] if 0 < number <= len(self.turns) else None
+
+
+def _last_answer(turns: list[Turn]) -> Answer | None:
+    return next((turn.answer for turn in reversed(turns) if turn.answer), None)
+
+
+def answer(session: Session, *, clock: Callable[[], float] = time.monotonic) -> Iterator[Turn]:
+    """Answer the last question of ``session``, giving its turn each time it is worth drawing.
+
+    That is at each new stage and each checked sentence, and in between as often as
+    ``SECONDS_BETWEEN_DRAWINGS`` allows. Errors end in the turn, never here.
+    """
+    turn = session.turns[-1]
+    events: Iterator[Event] = iter(())
+    turn.stage = "searching"
+    yield turn
+    drawn = clock()
+    try:
+        events = session.conversation.stream(turn.question)
+        for event in events:
+            known = (turn.stage, len(turn.checked))
+            turn.take(event)
+            if turn.is_over:
+                break
+            if session.stopping.is_set():
+                turn.stop()
+                break
+            is_news = (turn.stage, len(turn.checked)) != known
+            if is_news or clock() - drawn >= SECONDS_BETWEEN_DRAWINGS:
+                yield turn
+                drawn = clock()
+    except FootnoteError as error:
+        turn.fail(str(error))
+    except Exception:
+        log.exception("No answer to %r", turn.question)
+        turn.fail(UNEXPECTED)
+    finally:
+        if not turn.is_over:  # the tab was closed, or the stream ended before Done
+            turn.stop()
+        if close := getattr(events, "close", None):
+            close()
+    yield turn
