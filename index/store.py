@@ -260,6 +260,13 @@ class Generation:
             copies=tuple(json.loads(copies)),
         )
 
+    def summaries(self) -> list[tuple[str, str, str, int, int]]:
+        """Of each document: id, title, date, characters and passages; sorted by id."""
+        return self._rows(
+            "SELECT d.id, d.title, d.date, length(d.text), count(p.row) FROM documents d"
+            " LEFT JOIN passages p ON p.document = d.row GROUP BY d.row ORDER BY d.id"
+        )
+
     def digests(self) -> dict[str, str]:
         """The sha256 of each document's file, by document id."""
         return dict(self._rows("SELECT id, sha256 FROM documents"))

@@ -20,6 +20,11 @@ def indexes_folder() -> Path:
     return (_home() or user_data_path("footnote", appauthor=False)) / "indexes"
 
 
+def documents_folder() -> Path:
+    """The folder for documents of the user's own, below it one for each index."""
+    return (_home() or user_data_path("footnote", appauthor=False)) / "documents"
+
+
 def conversations_file() -> Path:
     """The file of the conversations on the page; it may not exist yet."""
     return (_home() or user_data_path("footnote", appauthor=False)) / "conversations.sqlite"

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from index.build import build
+from index.library import Library
 from models.errors import ModelError
 from rag.records import REFUSAL, Citation, Event
 from tests.browser import (
@@ -26,7 +28,7 @@ from tests.browser import (
     open_browser,
     tell,
 )
-from tests.fakes import document
+from tests.fakes import WordEmbedder, document
 from ui.app import build_page, launch
 from ui.commands import choose_port
 from ui.history import History
@@ -110,6 +112,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     page = build_page(
         Scripted(script, PLANES, HOSTILE_FILE),
         History(home / "conversations.sqlite", name="default"),
+        Library("default", embedder=WordEmbedder()),
         title="Footnote",
         examples=["Who came on Tuesday?"],
     )
@@ -406,6 +409,48 @@ def test_some_documents_alone_are_asked(open_page: Open) -> None:
     watched.ask("Who came?")
     watched.wait()
     assert "Asked only: planes.md" in page.locator("article").inner_text()
+
+
+def test_documents_are_added_left_out_and_read(open_page: Open, tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "planes.md").write_text(PLANES.text)
+    (folder / "talks.txt").write_text("The ministers spoke.")
+    build(folder, embedder=WordEmbedder())
+    watched = open_page()
+    page = watched.page
+    watched.ask("Who came?")
+    watched.wait()
+    page.get_by_role("tab", name="Documents").click()
+    rows = page.locator("tbody tr")
+    rows.first.wait_for()
+    assert rows.count() == 2
+    assert "Planes" in rows.first.inner_text()
+
+    page.locator("input[type=file]").set_input_files(
+        {"name": "ships.txt", "mimeType": "text/plain", "buffer": b"Three ships sank."}
+    )
+    page.locator("pre", has_text="added 1:").wait_for()
+    page.get_by_role("button", name="Leave out talks.txt").click()
+    page.locator("pre", has_text="removed 1:").wait_for()
+    page.get_by_role("button", name="Take in talks.txt").wait_for()
+    assert [name.split("\n")[0] for name in page.locator("tbody th").all_inner_texts()] == [
+        "planes.md",
+        "ships.txt",
+    ]
+    assert (folder / "talks.txt").exists()
+    (folder / "more.txt").write_text("It rained.")
+    page.get_by_role("button", name="Bring the index up to date").click()
+    page.get_by_role("button", name="Read more.txt").wait_for()
+    page.locator("input[type=file]").set_input_files(
+        {"name": "virus.exe", "mimeType": "text/plain", "buffer": b"MZ"}
+    )
+    page.get_by_role("alert").wait_for()
+    assert "“virus.exe” is not added: format .exe" in page.get_by_role("alert").inner_text()
+
+    page.get_by_role("button", name="Read planes.md").click()
+    page.get_by_role("region", name="Source").wait_for()
+    assert page.locator("mark.also").all_text_contents() == [QUOTE, CREW]
 
 
 def test_hostile_text_is_shown_as_text(open_page: Open) -> None:

@@ -147,7 +147,8 @@ def test_what_is_pressed_leads_through_the_quotes() -> None:
     note = turned(None, turns, {"act": "note", "turn": "1", "number": "2"})
     assert note
     assert (note.cited, note.others) == ((MEN,), (PLANES,))
-    assert turned(None, turns, {"act": "open", "document": "news.md"}) == View("news.md")
+    opened = turned(None, turns, {"act": "open", "document": "news.md"})
+    assert opened == View("news.md", others=(PLANES, MEN))
 
 
 @pytest.mark.parametrize(

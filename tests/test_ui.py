@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from index.library import Library
 from models.errors import FootnoteError, ModelError
 from models.paths import conversations_file
 from rag.records import Event, Retrieved, Token
@@ -137,7 +138,11 @@ def test_a_stream_without_an_answer_is_over_too() -> None:
 
 def page_of(chat: Scripted) -> Any:
     return build_page(
-        chat, History(conversations_file(), name="default"), title="Footnote", examples=[]
+        chat,
+        History(conversations_file(), name="default"),
+        Library("default"),
+        title="Footnote",
+        examples=[],
     )
 
 

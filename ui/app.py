@@ -12,25 +12,15 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 import gradio as gr
 from starlette.middleware import Middleware
 
+from index.load import MAX_BYTES
 from models.errors import FootnoteError
 from ui import export, reader, render
+from ui.documents import Shelf
+from ui.documents_tab import DocumentsTab
 from ui.history import History
 from ui.local import HOSTS, LocalOnly
+from ui.parts import QUICK, html, pressed
 from ui.session import Conversation, Session, answer
-
-_QUICK: dict[str, Any] = {
-    "queue": False,
-    "show_progress": "hidden",
-    "api_visibility": "private",
-}
-
-_LISTEN = """
-element.addEventListener("footnote", ({ detail }) => {
-    trigger(detail.act === "again" ? "again" : detail.act === "save" ? "save" : "act", detail);
-});
-watch("value", () => element.querySelector("#shown")?.scrollIntoView({ block: "center" }));
-"""
-"""Hands on what page.js tells, and brings the marked words of a source into sight."""
 
 _REMEMBER = "(id) => history.replaceState(null, '', id ? `?conversation=${id}` : '?')"
 """Keeps the conversation in the address, so that the page comes back with it."""
@@ -52,10 +42,19 @@ _ASKED_ALL = "All documents are asked"
 class Page:
     """The components of the page, and what happens to them. Each tab has a session of its own."""
 
-    def __init__(self, chat: Conversation, history: History, *, title: str, examples: list[str]):
+    def __init__(
+        self,
+        chat: Conversation,
+        history: History,
+        shelf: Shelf,
+        *,
+        title: str,
+        examples: list[str],
+    ) -> None:
         """Each tab talks to its own ``chat.fresh()``; ``examples`` are questions to begin with."""
         self._chat = chat
         self._history = history
+        self._shelf = shelf
         self._examples = examples
         self.blocks = gr.Blocks(title=title, fill_width=True, analytics_enabled=False)
         with self.blocks:
@@ -70,56 +69,58 @@ class Page:
         self.address = gr.Textbox(visible="hidden")
         self.file = gr.Textbox(visible="hidden")
         with gr.Sidebar(open=False, width=300, elem_classes="past"):
-            _html("<h2>Conversations</h2>")
+            html("<h2>Conversations</h2>")
             self.wanted = gr.Textbox(
                 label="Find a conversation",
                 show_label=False,
                 placeholder="Find a conversation",
                 container=False,
             )
-            self.past = _html("")
+            self.past = html("")
         with gr.Row(elem_classes="header"):
-            _html(f"<h1>{render.plain(title)}</h1>")
-            self.menu = _html(render.menu())
+            html(f"<h1>{render.plain(title)}</h1>")
+            self.menu = html(render.menu())
             self.renew = gr.Button("New conversation", size="sm", scale=0, min_width=160)
-        with gr.Row(elem_classes="desk"):
-            with gr.Column(elem_classes="talk", scale=3, min_width=0):
-                with gr.Column(elem_classes="scroll"), gr.Column(elem_classes="thread"):
-                    # What is over is drawn once; only the last exchange is drawn again
-                    # and again, so the text above it can be read and selected in peace.
-                    self.before = _html("")
-                    self.current = _html(render.welcome())
-                    with gr.Row(
-                        elem_classes="examples", visible=bool(self._examples)
-                    ) as self.offers:
-                        self.offered = [gr.Button(one, size="sm") for one in self._examples]
-                with gr.Accordion(_ASKED_ALL, open=False, elem_classes="filter") as self.filter:
-                    self.chosen = gr.Dropdown(
-                        [],
-                        multiselect=True,
-                        label="Ask only these documents",
-                        show_label=False,
-                        container=False,
-                    )
-                with gr.Row(elem_classes="composer"):
-                    self.question = gr.Textbox(
-                        label="Your question",
-                        show_label=False,
-                        placeholder="Ask a question",
-                        lines=1,
-                        max_lines=6,
-                        autofocus=True,
-                        container=False,
-                        scale=1,
-                    )
-                    self.send = gr.Button("Ask", variant="primary", scale=0, min_width=88)
-                    self.halt = gr.Button("Stop", visible=False, scale=0, min_width=88)
-            with gr.Column(elem_classes="sources", scale=2, min_width=0):
-                _html("<h2>Sources</h2>")
-                self.source = _html("")
-                with gr.Column(elem_classes="quotes") as self.quotes:
-                    self.notes = _html(render.no_sources())
-                    self.earlier = _html("")
+        with gr.Tabs(selected="chat", elem_classes="tabs") as self.tabs:
+            with gr.Tab("Chat", id="chat"), gr.Row(elem_classes="desk"):
+                with gr.Column(elem_classes="talk", scale=3, min_width=0):
+                    with gr.Column(elem_classes="scroll"), gr.Column(elem_classes="thread"):
+                        # What is over is drawn once; only the last exchange is drawn again
+                        # and again, so the text above it can be read and selected in peace.
+                        self.before = html("")
+                        self.current = html(render.welcome())
+                        with gr.Row(
+                            elem_classes="examples", visible=bool(self._examples)
+                        ) as self.offers:
+                            self.offered = [gr.Button(one, size="sm") for one in self._examples]
+                    with gr.Accordion(_ASKED_ALL, open=False, elem_classes="filter") as self.filter:
+                        self.chosen = gr.Dropdown(
+                            [],
+                            multiselect=True,
+                            label="Ask only these documents",
+                            show_label=False,
+                            container=False,
+                        )
+                    with gr.Row(elem_classes="composer"):
+                        self.question = gr.Textbox(
+                            label="Your question",
+                            show_label=False,
+                            placeholder="Ask a question",
+                            lines=1,
+                            max_lines=6,
+                            autofocus=True,
+                            container=False,
+                            scale=1,
+                        )
+                        self.send = gr.Button("Ask", variant="primary", scale=0, min_width=88)
+                        self.halt = gr.Button("Stop", visible=False, scale=0, min_width=88)
+                with gr.Column(elem_classes="sources", scale=2, min_width=0):
+                    html("<h2>Sources</h2>")
+                    self.source = html("")
+                    with gr.Column(elem_classes="quotes") as self.quotes:
+                        self.notes = html(render.no_sources())
+                        self.earlier = html("")
+            self.documents = DocumentsTab(self._shelf)
         self.controls = [self.send, self.halt, self.renew, self.offers]
         self.talk = [self.session, self.question, self.before, self.current, self.notes]
         self.talk += [self.earlier, self.source, self.quotes, self.address, *self.controls]
@@ -133,40 +134,33 @@ class Page:
             *((offer.click, offer) for offer in self.offered),
         ]
         for event, source in asked:
-            self._answer(event(self.take_question, [source, self.session], self.talk, **_QUICK))
-        drawn = [
-            self.menu,
-            self.before,
-            self.current,
-            self.notes,
-            self.earlier,
-            self.source,
-            self.past,
-        ]
-        for place in drawn:
+            self._answer(event(self.take_question, [source, self.session], self.talk, **QUICK))
+        drawn = [self.menu, self.before, self.current, self.notes, self.earlier, self.source]
+        for place in [*drawn, self.past, self.documents.table]:
             place.act(
                 self.press,
                 [self.session, self.wanted],
-                [*self.talk, self.past, self.chosen],
-                **_QUICK,
-            ).then(None, [self.address], None, js=_REMEMBER, **_QUICK)
-            place.save(self.save, [self.session], [self.file], **_QUICK).then(
-                None, [self.file], None, js=_SAVE, **_QUICK
+                [*self.talk, self.past, self.chosen, self.tabs],
+                **QUICK,
+            ).then(None, [self.address], None, js=_REMEMBER, **QUICK)
+            place.save(self.save, [self.session], [self.file], **QUICK).then(
+                None, [self.file], None, js=_SAVE, **QUICK
             )
-        self._answer(self.current.again(self.ask_again, [self.session], self.talk, **_QUICK))
-        self.halt.click(self.stop, [self.session], self.controls, **_QUICK)
-        self.renew.click(self.start_again, None, [*self.talk, self.chosen], **_QUICK).then(
-            None, [self.address], None, js=_REMEMBER, **_QUICK
+        self._answer(self.current.again(self.ask_again, [self.session], self.talk, **QUICK))
+        self.halt.click(self.stop, [self.session], self.controls, **QUICK)
+        self.renew.click(self.start_again, None, [*self.talk, self.chosen], **QUICK).then(
+            None, [self.address], None, js=_REMEMBER, **QUICK
         )
         self.chosen.change(
-            self.choose, [self.chosen, self.session], [self.session, self.filter], **_QUICK
+            self.choose, [self.chosen, self.session], [self.session, self.filter], **QUICK
         )
-        self.wanted.change(self.find, [self.wanted, self.session], [self.past], **_QUICK)
-        self.blocks.load(self.come_back, None, [*self.talk, self.past, self.chosen], **_QUICK)
+        self.wanted.change(self.find, [self.wanted, self.session], [self.past], **QUICK)
+        self.documents.wire(self.chosen, self._chat)
+        self.blocks.load(self.come_back, None, [*self.talk, self.past, self.chosen], **QUICK)
 
     def _answer(self, taken: Any) -> None:
         """What follows when a question is taken."""
-        taken.then(None, [self.address], None, js=_REMEMBER, **_QUICK)
+        taken.then(None, [self.address], None, js=_REMEMBER, **QUICK)
         taken.then(
             self.draw_answer,
             [self.session],
@@ -179,7 +173,7 @@ class Page:
             self.settle,
             [self.question, self.session, self.wanted],
             [self.question, self.current, self.past, *self.controls],
-            **_QUICK,
+            **QUICK,
         )
 
     def _controls_for(self, session: Session | None) -> dict[Any, Any]:
@@ -317,7 +311,7 @@ class Page:
         """The conversation as a file, which the browser keeps."""
         if session is None or not session.turns:
             return {self.file: ""}
-        is_page = event._data["format"] == "html"
+        is_page = pressed(event)["format"] == "html"
         write, ending = (export.as_page, "html") if is_page else (export.as_markdown, "md")
         name = f"{render.file_name(session.name)}.{ending}"
         text = write(session.name, session.turns)
@@ -328,7 +322,7 @@ class Page:
     def press(self, event: gr.EventData, session: Session | None, wanted: str) -> dict[Any, Any]:
         """Whatever has a ``data-act``; see page.js."""
         session = session or Session(self._chat.fresh())
-        pressed = {str(key): str(value) for key, value in event._data.items()}
+        found = pressed(event)
         actions: dict[str, Callable[[dict[str, str], Session, str], dict[Any, Any]]] = {
             "resume": self._resume,
             "rename": self._show_list,
@@ -341,12 +335,12 @@ class Page:
             "rate": self._rate,
             "reason": self._rate,
         }
-        action = actions.get(pressed.get("act", ""), self._read)
-        return {self.session: session, **action(pressed, session, wanted)}
+        action = actions.get(found.get("act", ""), self._read)
+        return {self.session: session, **action(found, session, wanted)}
 
-    def _read(self, pressed: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
+    def _read(self, found: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
         """Open a source, go through it, close it."""
-        session.view = reader.turned(session.view, session.turns, pressed)
+        session.view = reader.turned(session.view, session.turns, found)
         if session.view is None:
             return {self.source: "", self.quotes: gr.update(visible=True)}
         try:
@@ -357,62 +351,63 @@ class Page:
         return {
             self.source: reader.opened(session.view, document),
             self.quotes: gr.update(visible=False),
+            self.tabs: gr.update(selected="chat"),
         }
 
-    def _resume(self, pressed: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
+    def _resume(self, found: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
         if session.is_busy:
             gr.Info("An answer is being written: stop it first.")
             return {}
-        found = self._resumed(pressed["id"])
-        if found is None:
+        kept = self._resumed(found["id"])
+        if kept is None:
             return self._list(wanted, session)
         return {
             self.chosen: gr.update(value=[]),
-            **self._drawn(found),
-            **self._list(wanted, found),
+            **self._drawn(kept),
+            **self._list(wanted, kept),
         }
 
-    def _show_list(self, pressed: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
+    def _show_list(self, found: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
         opens = {"rename": "renaming", "deleting": "deleting"}
-        open_ = {opens[pressed["act"]]: pressed["id"]} if pressed["act"] in opens else {}
+        open_ = {opens[found["act"]]: found["id"]} if found["act"] in opens else {}
         return self._list(wanted, session, **open_)
 
-    def _retitle(self, pressed: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
-        title = " ".join(pressed.get("title", "").split())
+    def _retitle(self, found: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
+        title = " ".join(found.get("title", "").split())
         if title:
             try:
-                self._history.rename(pressed["id"], title)
+                self._history.rename(found["id"], title)
             except FootnoteError as error:
                 gr.Warning(str(error))
-            if pressed["id"] == session.id:
+            if found["id"] == session.id:
                 session.title = title
         return self._list(wanted, session)
 
-    def _delete(self, pressed: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
-        if pressed["id"] == session.id and session.is_busy:
+    def _delete(self, found: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
+        if found["id"] == session.id and session.is_busy:
             gr.Info("An answer is being written: stop it first.")
             return {}
         try:
-            self._history.delete(pressed["id"])
+            self._history.delete(found["id"])
         except FootnoteError as error:
             gr.Warning(str(error))
-        if pressed["id"] != session.id:
+        if found["id"] != session.id:
             return self._list(wanted, session)
         new = Session(self._chat.fresh())
         return {**self._drawn(new), self.chosen: gr.update(value=[]), **self._list(wanted, new)}
 
-    def _edit(self, pressed: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
+    def _edit(self, found: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
         if session.is_busy or not session.turns:
             return {}
-        session.is_editing = pressed["act"] == "edit"
+        session.is_editing = found["act"] == "edit"
         question = session.turns[-1].question if session.is_editing else ""
         return {self.question: question, self.current: _exchange(session)}
 
-    def _rate(self, pressed: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
-        turn = session.turn(int(pressed["turn"]))
+    def _rate(self, found: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
+        turn = session.turn(int(found["turn"]))
         if turn is None:
             return {}
-        turn.rate(pressed.get("rating", ""), pressed.get("reason", ""))
+        turn.rate(found.get("rating", ""), found.get("reason", ""))
         if not session.is_busy:
             self._keep(session)
         if turn is session.turns[-1]:
@@ -421,19 +416,14 @@ class Page:
 
 
 def build_page(
-    chat: Conversation, history: History, *, title: str, examples: list[str]
+    chat: Conversation, history: History, shelf: Shelf, *, title: str, examples: list[str]
 ) -> gr.Blocks:
     """The page; see ``Page``."""
-    return Page(chat, history, title=title, examples=examples).blocks
+    return Page(chat, history, shelf, title=title, examples=examples).blocks
 
 
 def _exchange(session: Session) -> str:
     return render.exchange(session.turns[-1], is_last=True, is_editing=session.is_editing)
-
-
-def _html(value: str) -> gr.HTML:
-    """A stretch of the page that ``render`` writes and page.css styles."""
-    return gr.HTML(value, padding=False, apply_default_css=False, js_on_load=_LISTEN)
 
 
 def launch(page: gr.Blocks, *, host: str, port: int) -> str:
@@ -457,7 +447,7 @@ def launch(page: gr.Blocks, *, host: str, port: int) -> str:
         enable_monitoring=False,
         run_history=False,
         allowed_paths=[],
-        max_file_size="1mb",  # nothing is uploaded yet
+        max_file_size=MAX_BYTES,
         footer_links=[],
         app_kwargs={"middleware": [Middleware(LocalOnly)]},
         theme=gr.themes.Base(

@@ -87,11 +87,12 @@ def serve(
 
     Raises FootnoteError if something else listens on ``port`` by now.
     """
-    from ui.app import build_page, launch  # noqa: PLC0415  (start-up time)
+    from index.library import Library  # noqa: PLC0415  (start-up time)
+    from ui.app import build_page, launch  # noqa: PLC0415
     from ui.history import History  # noqa: PLC0415
 
     history = History(conversations_file(), name=name)
-    page = build_page(chat, history, title="Footnote", examples=list(examples))
+    page = build_page(chat, history, Library(name), title="Footnote", examples=list(examples))
     try:
         address = launch(page, host=host, port=port)
     except OSError as error:

@@ -51,7 +51,9 @@ def turned(view: View | None, turns: Sequence[Turn], pressed: Mapping[str, str])
             found = [_view(turn, pressed) for turn in turns if turn.number == number]
             shown = found[0] if found else None
         case "open":
-            shown = View(pressed.get("document", ""))
+            answers = [turn for turn in turns if turn.sentences][-1:]
+            others = [c for turn in answers for s in turn.sentences for c in s.citations]
+            shown = View(pressed.get("document", ""), others=tuple(dict.fromkeys(others)))
         case "step" if view and view.cited:
             at %= len(view.cited)
             document = view.cited[at].document

@@ -89,7 +89,7 @@ def status(turn: Turn) -> str:
 def menu() -> str:
     """What can be done with a conversation as a whole."""
     return (
-        f'<div class="actions">{act("Save as text", "save", format="md")}'
+        f'<div class="actions">{act("Save as text", "save", event="save", format="md")}'
         f"{act('Save as page', 'save', format='html')}</div>"
     )
 
@@ -130,7 +130,11 @@ def _actions(turn: Turn, *, is_last: bool) -> str:
     """What can be done with an answer that is over."""
     if not turn.is_over:
         return ""
-    again = [act("Ask again", "again"), act("Edit the question", "edit")] if is_last else []
+    again = (
+        [act("Ask again", "again", event="again"), act("Edit the question", "edit")]
+        if is_last
+        else []
+    )
     if not turn.answer:
         return f'<div class="actions">{"".join(again)}</div>' if again else ""
     copy = (

@@ -1,0 +1,171 @@
+"""The documents of an index, one by one: listed, added, left out and taken in again.
+
+Adding copies a file into the indexed folder. Leaving out writes a line into the folder's
+``.footnoteignore``; no file of anybody is ever deleted. The documents that come with the program
+are not written to: the first change makes a copy of them, which is then the indexed folder.
+"""
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from index.build import SHIPPED_CORPUS, build
+from index.folder import IGNORE_FILE
+from index.load import MAX_BYTES, reason_not_to_read
+from index.records import BuildReport, Embedder
+from index.store import Generation, current_generation, remembered_folder
+from models.errors import DocumentError
+from models.paths import documents_folder
+from models.progress import OnProgress, readable_bytes
+
+_SPECIAL = re.compile(r"([\\*?\[\]!# ])")
+"""What means something in a pattern of ``.footnoteignore``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document of an index, in a list."""
+
+    id: str
+    title: str
+    date: str  # as the document gives it, ISO 8601; may be empty
+    characters: int
+    passages: int
+
+
+class Library:
+    """The documents of the index ``name``."""
+
+    def __init__(self, name: str, *, embedder: Embedder | None = None) -> None:
+        """The index need not be there yet; ``embedder`` is that of ``build``."""
+        self._name = name
+        self._embedder = embedder
+
+    @property
+    def folder(self) -> Path:
+        """The folder that is indexed by the next ``build``."""
+        folder = remembered_folder(self._name) or SHIPPED_CORPUS
+        own = documents_folder() / self._name
+        return own if folder == SHIPPED_CORPUS and own.exists() else folder
+
+    def build(self, on_progress: OnProgress | None = None) -> BuildReport:
+        """Brings the index up to date with its folder. Raises as ``index.build.build``."""
+        return build(self.folder, name=self._name, embedder=self._embedder, on_progress=on_progress)
+
+    def entries(self) -> list[Entry]:
+        """The documents of the index, sorted by id; none if there is no index.
+
+        Raises StoreError if it is damaged.
+        """
+        folder = current_generation(self._name)
+        if folder is None:
+            return []
+        generation = Generation(self._name, folder)
+        try:
+            return [Entry(*row) for row in generation.summaries()]
+        finally:
+            generation.close()
+
+    def add(self, files: Sequence[Path]) -> list[str]:
+        """Copies ``files`` into the folder, for the next build; gives their names there.
+
+        A name that is taken gets a number. Raises DocumentError, and copies none, if one of
+        them cannot be read as a document or is too large.
+        """
+        for file in files:
+            reason = reason_not_to_read(file, ocr=True)
+            if reason:
+                raise DocumentError(f"“{file.name}” is not added: {reason}.")
+            if file.stat().st_size > MAX_BYTES:
+                raise DocumentError(
+                    f"“{file.name}” is not added: it is larger than {readable_bytes(MAX_BYTES)}; "
+                    "part it into smaller files."
+                )
+        folder = self._own_folder()
+        places = []
+        try:
+            for file in files:
+                places.append(_free(folder, file.name))
+                shutil.copyfile(file, places[-1])
+        except OSError as error:
+            raise DocumentError(
+                f"Nothing more can be copied to “{folder}” ({error.strerror}): make room there, "
+                "or set its rights."
+            ) from error
+        return [place.name for place in places]
+
+    def leave_out(self, id_: str) -> None:
+        """Leaves a document out from the next build on; its file stays.
+
+        Raises DocumentError if the folder cannot be written to.
+        """
+        folder = self._own_folder()
+        _write_ignored(folder, [*_ignored(folder), _pattern(id_)])
+
+    def take_in(self, id_: str) -> None:
+        """Takes in again what ``leave_out`` left out. Raises DocumentError as that does."""
+        folder = self._own_folder()
+        _write_ignored(folder, [line for line in _ignored(folder) if line != _pattern(id_)])
+
+    def left_out(self) -> list[str]:
+        """The ids of the files that ``leave_out`` left out and that are still there."""
+        folder = self.folder
+        lines = set(_ignored(folder))
+        if not lines:
+            return []
+        files = (file.relative_to(folder).as_posix() for file in folder.rglob("*"))
+        return sorted(id_ for id_ in files if _pattern(id_) in lines)
+
+    def _own_folder(self) -> Path:
+        """The folder to write to: the program's own documents are copied first."""
+        folder = self.folder
+        if folder != SHIPPED_CORPUS:
+            return folder
+        own = documents_folder() / self._name
+        try:
+            shutil.copytree(SHIPPED_CORPUS, own)
+        except OSError as error:
+            raise DocumentError(
+                f"The documents cannot be copied to “{own}” ({error.strerror}): make room there, "
+                "or set FOOTNOTE_HOME to another folder."
+            ) from error
+        return own
+
+
+def _free(folder: Path, name: str) -> Path:
+    """``name`` below ``folder``, with a number if it is taken."""
+    wanted = folder / Path(name).name
+    place, number = wanted, 2
+    while place.exists():
+        place = wanted.with_stem(f"{wanted.stem} ({number})")
+        number += 1
+    return place
+
+
+def _pattern(id_: str) -> str:
+    """The line of ``.footnoteignore`` that names this file alone."""
+    return "/" + _SPECIAL.sub(r"\\\1", id_)
+
+
+def _ignored(folder: Path) -> list[str]:
+    try:
+        return (folder / IGNORE_FILE).read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise DocumentError(
+            f"{folder / IGNORE_FILE} cannot be used ({error}): mend or remove it."
+        ) from error
+
+
+def _write_ignored(folder: Path, lines: list[str]) -> None:
+    text = "".join(f"{line}\n" for line in lines)
+    try:
+        (folder / IGNORE_FILE).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DocumentError(
+            f"“{folder / IGNORE_FILE}” cannot be written ({error.strerror}): set its rights, or "
+            "move the file out of the folder."
+        ) from error

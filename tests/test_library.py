@@ -1,0 +1,102 @@
+"""The documents of an index, one by one: added, left out, taken in; no file is ever lost."""
+
+from pathlib import Path
+
+import pytest
+
+from index.build import SHIPPED_CORPUS, build
+from index.library import Entry, Library
+from models.errors import DocumentError
+from models.paths import documents_folder
+from tests.fakes import WordEmbedder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "texts"
+    (folder / "old [1] !").mkdir(parents=True)
+    (folder / "a.md").write_text("---\ndate: 2019-03-24\n---\n# Planes\n\nTwo planes landed.")
+    (folder / "old [1] !" / "b #?.txt").write_text("The minister spoke.")
+    return folder
+
+
+@pytest.fixture
+def library(folder: Path) -> Library:
+    build(folder, embedder=WordEmbedder())
+    return Library("default", embedder=WordEmbedder())
+
+
+def ids(library: Library) -> list[str]:
+    library.build()
+    return [entry.id for entry in library.entries()]
+
+
+def test_the_documents_are_listed(library: Library) -> None:
+    first, second = library.entries()
+    assert (first.id, first.title, first.date, first.passages) == (
+        "a.md", "Planes", "2019-03-24", 1,
+    )  # fmt: skip
+    assert second == Entry("old [1] !/b #?.txt", "", "", len("The minister spoke."), 1)
+    assert Library("other").entries() == []
+
+
+def test_added_files_are_copied_and_none_is_overwritten(
+    library: Library, folder: Path, tmp_path: Path
+) -> None:
+    new = tmp_path / "a.md"
+    new.write_text("Three ships sank.")
+    assert library.add([new, new]) == ["a (2).md", "a (3).md"]
+    assert "Two planes" in (folder / "a.md").read_text()
+    assert ids(library) == ["a (2).md", "a.md", "old [1] !/b #?.txt"]  # (3) is a copy
+    assert library.entries()[0].characters == len("Three ships sank.")
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "says"),
+    [("a.exe", 9, "format .exe is not supported"), ("b.txt", 100_000_001, "larger than 100.0 MB")],
+)
+def test_what_cannot_be_read_is_not_added(
+    library: Library, folder: Path, name: str, size: int, says: str
+) -> None:
+    good, bad = folder.parent / "good.txt", folder.parent / name
+    good.write_text("A good text.")
+    with bad.open("wb") as file:
+        file.truncate(size)
+    with pytest.raises(DocumentError, match=f"“{name}” is not added: .*{says}"):
+        library.add([good, bad])
+    assert not (folder / "good.txt").exists()
+
+
+def test_left_out_and_taken_in_again(library: Library, folder: Path) -> None:
+    odd = "old [1] !/b #?.txt"
+    library.leave_out(odd)
+    library.leave_out("a.md")
+    library.take_in("a.md")
+    assert library.left_out() == [odd]
+    assert ids(library) == ["a.md"]
+    assert (folder / odd).exists()
+    library.take_in(odd)
+    assert library.left_out() == []
+    assert ids(library) == ["a.md", odd]
+
+
+def test_the_lines_of_others_stay(library: Library, folder: Path) -> None:
+    (folder / ".footnoteignore").write_text("*.bak\n")
+    library.leave_out("a.md")
+    assert (folder / ".footnoteignore").read_text() == "*.bak\n/a.md\n"
+    library.take_in("a.md")
+    assert (folder / ".footnoteignore").read_text() == "*.bak\n"
+
+
+def test_the_shipped_documents_are_copied_before_a_change(tmp_path: Path) -> None:
+    shipped = sorted(path.name for path in SHIPPED_CORPUS.iterdir())
+    library = Library("default", embedder=WordEmbedder())
+    library.build()
+    assert library.folder == SHIPPED_CORPUS
+    (tmp_path / "more.txt").write_text("Three ships sank.")
+    library.add([tmp_path / "more.txt"])
+    assert library.folder == documents_folder() / "default"
+    assert len(ids(library)) == len(shipped) + 1
+    assert sorted(path.name for path in SHIPPED_CORPUS.iterdir()) == shipped
+    library.leave_out("more.txt")
+    assert len(ids(library)) == len(shipped)

@@ -1,0 +1,137 @@
+"""The list of the documents, and how a build of the index is followed.
+
+Pure functions but for ``building``, which has the index built in a thread of its own.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from index.commands import report_lines
+from index.library import Entry
+from index.records import BuildReport
+from models.errors import FootnoteError
+from models.progress import OnProgress, Progress
+from ui.render import act, plain
+from ui.session import UNEXPECTED
+
+_SECONDS_BETWEEN_DRAWINGS = 0.2
+
+log = logging.getLogger(__name__)
+
+
+class Shelf(Protocol):
+    """What the page lists and changes; the real one is ``index.library.Library``."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the documents."""
+
+    def entries(self) -> list[Entry]:
+        """The documents of the index."""
+
+    def left_out(self) -> list[str]:
+        """The files that are left out by request."""
+
+    def add(self, files: Sequence[Path]) -> list[str]:
+        """Copies files into the folder."""
+
+    def leave_out(self, id_: str) -> None:
+        """Leaves a document out from the next build on."""
+
+    def take_in(self, id_: str) -> None:
+        """Takes it in again."""
+
+    def build(self, on_progress: OnProgress | None = None) -> BuildReport:
+        """Brings the index up to date."""
+
+
+def listed(shelf: Shelf) -> str:
+    """The documents as a table, and what is left out; or why they cannot be listed."""
+    try:
+        entries, left_out = shelf.entries(), shelf.left_out()
+    except FootnoteError as error:
+        return f'<p class="problem" role="alert">{plain(str(error))}</p>'
+    rows = "".join(map(_row, entries))
+    head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    gone = "".join(
+        f"<li><bdi>{plain(id_)}</bdi> "
+        f"{act('Take in', 'take-in', event='shelve', id=id_, name=f'Take in {id_}')}</li>"
+        for id_ in left_out
+    )
+    return (
+        f'<p class="quiet">The files are in <bdi>{plain(str(shelf.folder))}</bdi>.</p>'
+        f"{table if entries else '<p>No document is indexed yet.</p>'}"
+        + (f'<h3>Left out</h3><ul class="left-out">{gone}</ul>' if gone else "")
+    )
+
+
+_COLUMNS = ("Document", "Date", "Characters", "Passages", "")
+
+
+def _row(entry: Entry) -> str:
+    title = f'<br><span dir="auto">{plain(entry.title)}</span>' if entry.title else ""
+    out = act("Leave out", "leave-out", event="shelve", id=entry.id, name=f"Leave out {entry.id}")
+    return (
+        f'<tr><th scope="row"><bdi>{plain(entry.id)}</bdi>{title}</th>'
+        f"<td>{plain(entry.date)}</td><td>{entry.characters:,}</td><td>{entry.passages:,}</td>"
+        f"<td>{act('Read', 'open', document=entry.id, name=f'Read {entry.id}')} "
+        f"{out}</td></tr>"
+    )
+
+
+def progress(now: Progress) -> str:
+    """How far a build is."""
+    count = f" {now.done:,} of {now.total:,}" if now.total else ""
+    bar = f'<progress value="{now.done}" max="{now.total}" aria-label="{plain(now.stage)}">'
+    return f'<p role="status">{plain(now.stage)}{count}…</p>' + (
+        f"{bar}</progress>" if now.total else ""
+    )
+
+
+def reported(report: BuildReport) -> str:
+    """What a build did: the same as the command says."""
+    return f'<pre role="status" dir="auto">{plain(chr(10).join(report_lines(report)))}</pre>'
+
+
+def building(change: Callable[[], object], shelf: Shelf) -> Iterator[str]:
+    """Makes ``change`` and builds the index anew; gives how far that is, and at last the report.
+
+    An error is told in the reader's words, and ends it.
+    """
+    told: SimpleQueue[Progress | BuildReport | str] = SimpleQueue()
+
+    def work() -> None:
+        try:
+            change()
+            told.put(shelf.build(told.put))
+        except FootnoteError as error:
+            told.put(str(error))
+        except Exception:
+            log.exception("The index was not built")
+            told.put(UNEXPECTED)
+
+    yield progress(Progress("Comparing files", 0, 0, "documents"))
+    threading.Thread(target=work, name="build").start()
+    while True:
+        news = told.get()
+        time.sleep(_SECONDS_BETWEEN_DRAWINGS if isinstance(news, Progress) else 0)
+        while isinstance(news, Progress):  # only the newest is worth drawing
+            try:
+                news = told.get_nowait()
+            except Empty:
+                break
+        match news:
+            case Progress():
+                yield progress(news)
+            case BuildReport():
+                yield reported(news)
+                return
+            case str():
+                yield f'<p class="problem" role="alert">{plain(news)}</p>'
+                return

@@ -1,0 +1,84 @@
+"""The tab of the documents: added, left out, and the index brought up to date."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from index.load import MAX_BYTES
+from models.progress import readable_bytes
+from ui.documents import Shelf, building, listed
+from ui.parts import QUICK, html, pressed
+from ui.session import Conversation
+
+
+class DocumentsTab:
+    """The components of the tab, and what happens to them."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        """Lays the tab out, among the tabs of the page."""
+        self._shelf = shelf
+        with (
+            gr.Tab("Documents", id="documents") as self.tab,
+            gr.Column(elem_classes="shelf"),
+        ):
+            self.files = gr.File(label="Add documents", file_count="multiple", height=140)
+            html(
+                f'<p class="quiet">Up to {readable_bytes(MAX_BYTES)} each. They are copied into '
+                "the folder below; nothing leaves this machine.</p>"
+            )
+            self.rebuild = gr.Button("Bring the index up to date", size="sm", scale=0)
+            self.news = html("")
+            self.table = html("")
+
+    def wire(self, chosen: gr.Dropdown, chat: Conversation) -> None:
+        """``chosen`` offers the documents of ``chat``, also when they have changed."""
+        self._chosen, self._chat = chosen, chat
+        building: dict[str, Any] = {
+            "concurrency_id": "build",
+            "concurrency_limit": 1,
+            "show_progress": "hidden",
+            "api_visibility": "private",
+        }
+        changed = [self.news, self.table, self.files, chosen]
+        self.tab.select(self.show, None, [self.table], **QUICK)
+        self.rebuild.click(self.bring_up_to_date, None, changed, **building)
+        self.files.upload(self.add, [self.files], changed, **building)
+        self.table.shelve(self.shelve, None, changed, **building)
+
+    def show(self) -> dict[Any, Any]:
+        """The documents as they are now."""
+        return {self.table: listed(self._shelf)}
+
+    def bring_up_to_date(self) -> Iterator[dict[Any, Any]]:
+        """Build the index again."""
+        yield from self._build(lambda: None)
+
+    def add(self, files: list[str]) -> Iterator[dict[Any, Any]]:
+        """Take the files in, and build."""
+        paths = list(map(Path, files))
+
+        def take() -> None:
+            try:
+                self._shelf.add(paths)
+            finally:
+                for path in paths:
+                    path.unlink(missing_ok=True)  # what the browser sent is copied now
+
+        yield from self._build(take)
+
+    def shelve(self, event: gr.EventData) -> Iterator[dict[Any, Any]]:
+        """Leave a document out or take it in again, and build."""
+        found = pressed(event)
+        change = self._shelf.leave_out if found["act"] == "leave-out" else self._shelf.take_in
+        yield from self._build(lambda: change(found["id"]))
+
+    def _build(self, change: Callable[[], object]) -> Iterator[dict[Any, Any]]:
+        for news in building(change, self._shelf):
+            yield {self.news: news}
+        yield {
+            self.table: listed(self._shelf),
+            self.files: None,
+            self._chosen: gr.update(choices=self._chat.documents()),
+        }
