@@ -11,8 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from index.build import SHIPPED_CORPUS, build
+from index.embed import SentenceEmbedder
 from index.folder import IGNORE_FILE
+from index.landscape import Landscape, landscape
 from index.load import MAX_BYTES, reason_not_to_read
 from index.records import BuildReport, Embedder
 from index.store import Generation, current_generation, remembered_folder
@@ -67,6 +72,23 @@ class Library:
             return [Entry(*row) for row in generation.summaries()]
         finally:
             generation.close()
+
+    def landscape(self) -> Landscape | None:
+        """The passages in the plane, None if there is no index. Raises as ``entries``."""
+        folder = current_generation(self._name)
+        if folder is None:
+            return None
+        generation = Generation(self._name, folder)
+        try:
+            return landscape(generation)
+        finally:
+            generation.close()
+
+    def place(self, landscape: Landscape, text: str) -> NDArray[np.float64]:
+        """Where ``text`` would be there: (2,). Raises ModelError if the embedder is not here."""
+        self._embedder = self._embedder or SentenceEmbedder()
+        (point,) = landscape.place(self._embedder.embed([text]))
+        return np.asarray(point)
 
     def add(self, files: Sequence[Path]) -> list[str]:
         """Copies ``files`` into the folder, for the next build; gives their names there.

@@ -453,6 +453,34 @@ def test_documents_are_added_left_out_and_read(open_page: Open, tmp_path: Path) 
     assert page.locator("mark.also").all_text_contents() == [QUOTE, CREW]
 
 
+def test_the_map_shows_the_passages_and_leads_to_them(open_page: Open, tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "planes.md").write_text(PLANES.text)
+    (folder / "talks.txt").write_text("The ministers spoke.")
+    build(folder, embedder=WordEmbedder())
+    watched = open_page()
+    page = watched.page
+    watched.ask("Who came?")
+    watched.wait()
+    page.get_by_role("tab", name="Map").click()
+    points = page.locator(".js-plotly-plot .trace").first.locator(".point")
+    points.first.wait_for()
+    legend = page.locator(".js-plotly-plot .legend")
+    assert legend.locator(".legendtext").all_text_contents() == [
+        "planes.md",
+        "talks.txt",
+        "the last question",
+    ]
+    box = points.first.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.locator(".hoverlayer", has_text="It rained all night.").wait_for()
+    page.mouse.down()
+    page.mouse.up()
+    assert "It rained all night." in shown(page)
+
+
 def test_hostile_text_is_shown_as_text(open_page: Open) -> None:
     watched = open_page()
     page = watched.page

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reads it while it is imported
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -18,6 +18,7 @@ from ui import export, reader, render
 from ui.documents import Shelf
 from ui.documents_tab import DocumentsTab
 from ui.history import History
+from ui.landscape_tab import LandscapeTab, Mapped
 from ui.local import HOSTS, LocalOnly
 from ui.parts import QUICK, html, pressed
 from ui.session import Conversation, Session, answer
@@ -39,6 +40,10 @@ _SAVE = """(file) => {
 _ASKED_ALL = "All documents are asked"
 
 
+class Library(Shelf, Mapped, Protocol):
+    """What the tabs show; the real one is ``index.library.Library``."""
+
+
 class Page:
     """The components of the page, and what happens to them. Each tab has a session of its own."""
 
@@ -46,7 +51,7 @@ class Page:
         self,
         chat: Conversation,
         history: History,
-        shelf: Shelf,
+        shelf: Library,
         *,
         title: str,
         examples: list[str],
@@ -121,6 +126,7 @@ class Page:
                         self.notes = html(render.no_sources())
                         self.earlier = html("")
             self.documents = DocumentsTab(self._shelf)
+            self.map = LandscapeTab(self._shelf)
         self.controls = [self.send, self.halt, self.renew, self.offers]
         self.talk = [self.session, self.question, self.before, self.current, self.notes]
         self.talk += [self.earlier, self.source, self.quotes, self.address, *self.controls]
@@ -136,7 +142,7 @@ class Page:
         for event, source in asked:
             self._answer(event(self.take_question, [source, self.session], self.talk, **QUICK))
         drawn = [self.menu, self.before, self.current, self.notes, self.earlier, self.source]
-        for place in [*drawn, self.past, self.documents.table]:
+        for place in [*drawn, self.past, self.documents.table, self.map.about]:
             place.act(
                 self.press,
                 [self.session, self.wanted],
@@ -155,6 +161,7 @@ class Page:
             self.choose, [self.chosen, self.session], [self.session, self.filter], **QUICK
         )
         self.wanted.change(self.find, [self.wanted, self.session], [self.past], **QUICK)
+        self.map.wire(self.session)
         self.documents.wire(self.chosen, self._chat)
         self.blocks.load(self.come_back, None, [*self.talk, self.past, self.chosen], **QUICK)
 
@@ -416,7 +423,7 @@ class Page:
 
 
 def build_page(
-    chat: Conversation, history: History, shelf: Shelf, *, title: str, examples: list[str]
+    chat: Conversation, history: History, shelf: Library, *, title: str, examples: list[str]
 ) -> gr.Blocks:
     """The page; see ``Page``."""
     return Page(chat, history, shelf, title=title, examples=examples).blocks

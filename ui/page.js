@@ -5,6 +5,8 @@
 //   data-quote   shows the quote while its mark is pointed at or has the focus
 //   data-copy    copies a text
 //
+// A point of the plot is told like a press of data-act="open".
+//
 // Texts of documents are only ever set as textContent, so none of them comes to life.
 
 (() => {
@@ -77,6 +79,23 @@
 		if (button.dataset.copy !== undefined) copy(button);
 		else tell(button);
 	});
+
+	// Plotly draws the points some time after the plot was sent.
+	window.footnoteOpensPoints = (tries = 50) => {
+		const plot = document.querySelector(".map .js-plotly-plot");
+		if (!plot?.on) {
+			if (tries) setTimeout(window.footnoteOpensPoints, 100, tries - 1);
+			return;
+		}
+		plot.removeAllListeners?.("plotly_click");
+		plot.on("plotly_click", ({ points: [point] }) => {
+			if (!point.customdata) return;
+			const [file, start, end] = point.customdata;
+			const detail = { act: "open", document: file, start, end };
+			const place = document.querySelector(".map .html-container > *");
+			place.dispatchEvent(new CustomEvent("footnote", { bubbles: true, detail }));
+		});
+	};
 
 	document.addEventListener("keydown", (event) => {
 		if (event.key === "Escape") hide();

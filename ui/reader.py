@@ -30,6 +30,7 @@ class View:
     others: tuple[Citation, ...] = ()  # further quotes of the answer
     words: str = ""  # that are looked for
     found: int = 0  # which place of them is shown
+    spot: Span | None = None  # a passage that is shown
     part: int | None = None  # which part the reader turned to
 
     @property
@@ -53,7 +54,8 @@ def turned(view: View | None, turns: Sequence[Turn], pressed: Mapping[str, str])
         case "open":
             answers = [turn for turn in turns if turn.sentences][-1:]
             others = [c for turn in answers for s in turn.sentences for c in s.citations]
-            shown = View(pressed.get("document", ""), others=tuple(dict.fromkeys(others)))
+            name = pressed.get("document", "")
+            shown = View(name, others=tuple(dict.fromkeys(others)), spot=_spot(pressed))
         case "step" if view and view.cited:
             at %= len(view.cited)
             document = view.cited[at].document
@@ -83,6 +85,12 @@ def _view(turn: Turn, pressed: Mapping[str, str]) -> View | None:
         return None
     others = tuple(citation for citation in citations.values() if citation not in cited)
     return View(cited[at].document, cited, at, others=others)
+
+
+def _spot(pressed: Mapping[str, str]) -> Span | None:
+    """The passage of a point that was pressed."""
+    start, end = _number(pressed, "start"), _number(pressed, "end")
+    return Span(start, end) if 0 <= start < end else None
 
 
 def _number(pressed: Mapping[str, str], key: str) -> int:
@@ -123,14 +131,16 @@ def opened(view: View, document: Document | None) -> str:
         )
     cited = span_of(view.citation, document) if view.citation else None
     found = places(document.text, view.words)
-    shown = found[view.found % len(found)] if found else cited
+    spot = view.spot if view.spot and view.spot.end <= len(document.text) else None
+    shown = found[view.found % len(found)] if found else cited or spot
     parts = _parts(document.text)
     number = view.part
     if number is None:
         number = _part_at(parts, shown.start if shown else 0)
     number = min(max(number, 0), len(parts) - 1)
     others = [span_of(one, document) for one in view.others if one.document == document.id]
-    marks = [("also", span) for span in others if span and span != cited]
+    marks = [("passage", spot)] if spot else []
+    marks += [("also", span) for span in others if span and span != cited]
     marks += [("found", span) for span in found]
     marks += [("cited", cited)] if cited else []
     gone = ""

@@ -1,0 +1,100 @@
+"""The plot of the passages by meaning."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from itertools import cycle
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.colors import qualitative
+
+from index.landscape import Landscape
+from index.records import Passage
+from ui.render import plain, shorten
+
+_NAMED = 11
+"""Documents with a colour and a place in the legend of their own; the others share one."""
+
+_HOVER = 240  # characters of a passage
+_LINE = 60  # characters of one line of it
+
+_INK = "#78716c"  # legible on light and on dark
+
+
+def figure(
+    landscape: Landscape,
+    *,
+    found: Collection[Passage] = (),
+    question: tuple[str, NDArray[np.float64]] | None = None,
+) -> go.Figure:
+    """The passages, coloured by document; those ``found`` for the last question are ringed.
+
+    ``question`` is its text and its point, (2,). Each point of a passage has its document, start
+    and end as custom data, which page.js opens.
+    """
+    sizes = Counter(passage.document for passage in landscape.passages)
+    named = [document for document, _ in sizes.most_common(_NAMED)]
+    groups: dict[str, list[int]] = {document: [] for document in named}
+    for row, passage in enumerate(landscape.passages):
+        name = passage.document if passage.document in groups else "further documents"
+        groups.setdefault(name, []).append(row)
+    plot = go.Figure()
+    for (name, rows), colour in zip(groups.items(), cycle(qualitative.Safe), strict=False):
+        plot.add_trace(_points(landscape, rows, name=plain(shorten(name, 40)), colour=colour))
+    ringed = [row for row, passage in enumerate(landscape.passages) if passage in set(found)]
+    if ringed:
+        rings = _points(landscape, ringed, name="found for the last question", colour=_INK)
+        rings.marker.update(symbol="circle-open", size=15, line={"width": 2})
+        plot.add_trace(rings)
+    if question:
+        text, (x, y) = question
+        plot.add_trace(
+            go.Scatter(
+                x=[x],
+                y=[y],
+                mode="markers",
+                name="the last question",
+                marker={"symbol": "x", "size": 13, "color": _INK},
+                hovertext=[_hover(text)],
+                hoverinfo="text",
+            )
+        )
+    axis = {"visible": False}
+    plot.update_layout(
+        xaxis=axis,
+        yaxis=axis | {"scaleanchor": "x"},
+        height=560,
+        margin={"l": 0, "r": 0, "t": 8, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": _INK, "size": 13},
+        hoverlabel={"align": "left"},
+        legend={"itemsizing": "constant", "orientation": "h", "y": -0.02, "yanchor": "top"},
+        showlegend=True,
+    )
+    return plot
+
+
+def _points(landscape: Landscape, rows: Sequence[int], *, name: str, colour: str) -> go.Scatter:
+    passages = [landscape.passages[row] for row in rows]
+    return go.Scatter(
+        x=landscape.points[list(rows), 0].tolist(),
+        y=landscape.points[list(rows), 1].tolist(),
+        mode="markers",
+        name=name,
+        marker={"size": 8, "color": colour, "opacity": 0.85},
+        hovertext=[f"<b>{plain(one.document)}</b><br>{_hover(one.text)}" for one in passages],
+        hoverinfo="text",
+        customdata=[[one.document, one.start, one.end] for one in passages],
+    )
+
+
+def _hover(text: str) -> str:
+    """The beginning of ``text`` in short lines. Plotly reads tags, so none is left in it."""
+    lines = [""]
+    for word in shorten(text, _HOVER).split(" "):
+        if lines[-1] and len(lines[-1]) + len(word) > _LINE:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "<br>".join(map(plain, lines))

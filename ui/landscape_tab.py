@@ -1,0 +1,61 @@
+"""The tab of the plot: the passages by meaning, and the last question among them."""
+
+from typing import Any, Protocol
+
+import gradio as gr
+import numpy as np
+from numpy.typing import NDArray
+
+from index.landscape import Landscape
+from models.errors import FootnoteError
+from ui.landscape import figure
+from ui.parts import QUICK, html
+from ui.render import plain
+from ui.session import Session
+
+
+class Mapped(Protocol):
+    """What can be looked at; the real one is ``index.library.Library``."""
+
+    def landscape(self) -> Landscape | None:
+        """The passages in the plane; None if there is no index."""
+
+    def place(self, landscape: Landscape, text: str) -> NDArray[np.float64]:
+        """Where a text would be there: (2,)."""
+
+
+class LandscapeTab:
+    """The components of the tab, and what happens to them."""
+
+    def __init__(self, mapped: Mapped) -> None:
+        """Lays the tab out, among the tabs of the page."""
+        self._mapped = mapped
+        with gr.Tab("Map", id="map") as self.tab, gr.Column(elem_classes="map"):
+            self.about = html("")
+            self.plot = gr.Plot(show_label=False, container=False)
+
+    def wire(self, session: gr.State) -> None:
+        """``session`` is asked for the last question."""
+        self.tab.select(
+            self.show, [session], [self.about, self.plot], **QUICK | {"show_progress": "full"}
+        ).then(None, None, None, js="() => footnoteOpensPoints()", **QUICK)
+
+    def show(self, session: Session | None) -> dict[Any, Any]:
+        """The index as it is now."""
+        try:
+            landscape = self._mapped.landscape()
+            answers = [turn.answer for turn in session.turns if turn.answer] if session else []
+            last = answers[-1] if answers else None
+            if landscape is None:
+                return {self.about: "<p>No document is indexed yet.</p>"}
+            at = (last.query, self._mapped.place(landscape, last.query)) if last else None
+        except FootnoteError as error:
+            return {self.about: f'<p class="problem" role="alert">{plain(str(error))}</p>'}
+        found = [hit.passage for hit in last.hits] if last else []
+        count = len(landscape.passages)
+        of = f" of {landscape.total:,}" if count < landscape.total else ""
+        return {
+            self.about: f'<p class="quiet">{count:,}{of} passages: what stands near in meaning '
+            "stands near here. Point at one to read how it begins, press it to read on.</p>",
+            self.plot: figure(landscape, found=found, question=at),
+        }
