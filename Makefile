@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev models browser chat index test check lint format formats scale retrieval answers screenshot clean
+.PHONY: help setup setup-dev models browser chat index test check lint format formats scale retrieval answers screenshots clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,8 +46,8 @@ models: setup  ## Fetch and check the models that the tests use
 browser:  ## Find or install the browser of the page's tests
 	@sh tests/browser.sh
 
-screenshot: setup-dev models browser  ## Take the README's picture from the running page
-	FOOTNOTE_SCREENSHOT=docs/answer.png $(BIN)/pytest -q tests/test_page.py
+screenshots: setup-dev models browser  ## Take the pictures in docs/ from the running page
+	FOOTNOTE_SCREENSHOTS=docs $(BIN)/pytest -q tests/test_page.py
 
 formats: setup-dev  ## Write docs/formats.md from files made and read now
 	$(BIN)/python -m tests.formats

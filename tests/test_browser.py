@@ -1,6 +1,7 @@
 """The page in a real browser: what a reader sees, and that nothing leaves this machine."""
 
 import signal
+import statistics
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from axe_playwright_python.sync_playwright import Axe
 from index.build import build
 from index.library import Library
 from models.errors import ModelError
-from rag.records import REFUSAL, Citation, Event
+from rag.records import REFUSAL, Answer, Citation, Event, Token
 from tests.browser import (
     Scripted,
     find_browser,
@@ -33,6 +34,7 @@ from ui.app import build_page, launch
 from ui.commands import choose_port
 from ui.history import History
 from ui.session import SECONDS_BETWEEN_DRAWINGS
+from ui.turn import Turn
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -70,6 +72,19 @@ def quoted(number: int, quote: str, page: int | None = None) -> Citation:
     )
 
 
+WORDS = 50
+WRITTEN: dict[str, float] = {}
+"""When each word of a slow answer was written: seconds of the clock."""
+
+
+def slowly(answer: Answer) -> Iterator[Event]:
+    """Ten words a second, as a model on a small machine writes."""
+    for event in tell(answer, pause=lambda: time.sleep(0.1)):
+        if isinstance(event, Token):
+            WRITTEN[event.text.strip()] = time.time()
+        yield event
+
+
 STEPS = threading.Semaphore(0)
 """What the answer about Tuesday waits for: one for its passages, then one for each word."""
 
@@ -96,22 +111,30 @@ def script(question: str) -> Iterator[Event]:
         sentences[2] = ("They left.", "supported", [crew, quoted(3, END, 9)])
     if "endless" in question:
         sentences = [(" ".join(["word"] * 5000) + ".", "supported", [planes])]
+    if "slowly" in question:
+        sentences = [(" ".join(f"w{n}" for n in range(WORDS)), "supported", [planes])]
     if "long" in question:
         sentences = [("A sentence that fills the line from here to there.", "supported", [planes])]
         sentences *= 30
     answer = make_answer(question, sentences, hits=hits)
     if "Tuesday" in question:
         yield from tell(answer, pause=lambda: STEPS.acquire(timeout=30))
+    if "slowly" in question:
+        yield from slowly(answer)
     seconds = 0.01 if "long" in question else 0.05
     yield from tell(answer, pause=lambda: time.sleep(seconds))
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    home = tmp_path_factory.mktemp("home")
+def history(tmp_path_factory: pytest.TempPathFactory) -> History:
+    return History(tmp_path_factory.mktemp("data") / "conversations.sqlite", name="default")
+
+
+@pytest.fixture(scope="module")
+def address(history: History) -> Iterator[str]:
     page = build_page(
         Scripted(script, PLANES, HOSTILE_FILE),
-        History(home / "conversations.sqlite", name="default"),
+        history,
         Library("default", embedder=WordEmbedder()),
         title="Footnote",
         examples=["Who came on Tuesday?"],
@@ -166,12 +189,12 @@ def open_page(address: str, tmp_path: Path) -> Iterator[Open]:
     opened: list[Watched] = []
     with ExitStack() as stack:
 
-        def open_(**options: Any) -> Watched:
+        def open_(*, path: str = "", **options: Any) -> Watched:
             profile = tmp_path / f"profile-{len(opened)}"
             context = stack.enter_context(open_browser(executable, profile, **options))
             watched = Watched(context.new_page())
             opened.append(watched)
-            watched.page.goto(address)
+            watched.page.goto(f"{address}{path}")
             watched.page.get_by_label("Your question").wait_for()
             return watched
 
@@ -576,6 +599,41 @@ def test_the_end_of_a_long_answer_stays_in_sight(open_page: Open) -> None:
     box = watched.page.locator(".timings").bounding_box()
     assert box is not None
     assert 0 < box["y"] < 500
+
+
+def test_a_long_conversation_with_a_slow_model_stays_quick(
+    open_page: Open, history: History
+) -> None:
+    turns = []
+    for number in range(1, 31):
+        turns.append(Turn(number, f"Question {number}?"))
+        *_, done = script(turns[-1].question)
+        turns[-1].take(done)
+    history.save("thirty", "Thirty turns", turns)
+    watched = open_page(path="?conversation=thirty")
+    page = watched.page
+    page.locator("article").nth(29).wait_for()
+    page.evaluate(
+        """() => {
+            window.seen = {};
+            new MutationObserver(() => {
+                const text = document.querySelector("[aria-busy=true] .text")?.textContent ?? "";
+                for (const word of text.split(" ")) window.seen[word] ??= Date.now() / 1000;
+            }).observe(document.body, { subtree: true, childList: true, characterData: true });
+        }"""
+    )
+    watched.ask("Who came slowly?")
+    watched.wait()
+    seen = page.evaluate("window.seen")
+    waits = [seen[word] - written for word, written in WRITTEN.items() if word in seen]
+    assert len(waits) > WORDS / 2
+    assert statistics.median(waits) < 0.2
+    asked = [*(turn.question for turn in turns), "Who came slowly?"]
+    assert page.locator(".question").all_inner_texts() == asked
+    assert page.locator("article").last.locator(".text").inner_text().count("w7 ") == 1
+    saved = history.load("thirty")
+    assert saved
+    assert [turn.question for turn in saved[1]] == asked
 
 
 def test_a_narrow_screen_has_the_sources_below(open_page: Open, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """`footnote chat` as a user starts it: the real program, the real model, a real browser.
 
-`make screenshot` runs this and keeps the picture for the README.
+`make screenshots` runs this and keeps the pictures for the README and docs/use.md.
 """
 
 import os
@@ -45,9 +45,9 @@ def test_the_page_answers_with_a_quote_of_the_corpus(tmp_path: Path) -> None:
             page.get_by_label("Your question").fill("Who was on the first Russian plane?")
             page.get_by_label("Your question").press("Enter")
             page.locator(".timings").wait_for(timeout=180_000)
-            page.screenshot(
-                path=os.environ.get("FOOTNOTE_SCREENSHOT", tmp_path / "answer.png"),
-            )
+            page.get_by_role("button", name="Ask again").wait_for()
+            pictures = Path(os.environ.get("FOOTNOTE_SCREENSHOTS", tmp_path))
+            page.screenshot(path=pictures / "answer.png")
             assert "Tonkoshkurov" in page.locator(".answer .text").inner_text()
             note = page.locator("#note-1-1")
             quote = note.locator("blockquote").inner_text()
@@ -55,6 +55,18 @@ def test_the_page_answers_with_a_quote_of_the_corpus(tmp_path: Path) -> None:
             (source,) = [document for document in documents if quote in document.text]
             assert source.id in note.inner_text()
             assert "Tonkoshkurov" in quote
+            mark = page.get_by_role("link", name="Footnote 1")
+            mark.click()
+            assert page.locator("#shown").text_content() == quote
+            mark.hover()
+            assert quote in page.get_by_role("tooltip").inner_text()
+            page.screenshot(path=pictures / "source.png")
+            page.get_by_role("tab", name="Documents").click()
+            assert page.locator("tbody tr").count() == len(documents)
+            page.screenshot(path=pictures / "documents.png")
+            page.get_by_role("tab", name="Map").click()
+            page.locator(".js-plotly-plot .point").first.wait_for(timeout=60_000)
+            page.screenshot(path=pictures / "map.png")
     finally:
         chat.send_signal(signal.SIGINT)
         chat.communicate(timeout=60)
