@@ -28,8 +28,7 @@ FOOTNOTE = [sys.executable, "-m", "rag"]
 
 
 @pytest.mark.usefixtures("home_with_models")
-def test_the_page_answers_with_a_quote_of_the_corpus(tmp_path: Path) -> None:
-    subprocess.run([*FOOTNOTE, "index"], check=True)
+def test_the_page_sets_itself_up_and_answers_with_a_quote_of_the_corpus(tmp_path: Path) -> None:
     chat = subprocess.Popen([*FOOTNOTE, "chat", "--no-open"], stdout=subprocess.PIPE, text=True)
     try:
         assert chat.stdout
@@ -42,6 +41,9 @@ def test_the_page_answers_with_a_quote_of_the_corpus(tmp_path: Path) -> None:
         with open_browser(executable, tmp_path / "profile") as browser:
             page = browser.new_page()
             page.goto(address)
+            page.get_by_text("the index of the documents in").wait_for()
+            page.get_by_role("button", name="Set it up").click()
+            page.get_by_label("Your question").wait_for(timeout=180_000)
             page.get_by_label("Your question").fill("Who was on the first Russian plane?")
             page.get_by_label("Your question").press("Enter")
             page.locator(".timings").wait_for(timeout=180_000)
@@ -58,6 +60,7 @@ def test_the_page_answers_with_a_quote_of_the_corpus(tmp_path: Path) -> None:
             mark = page.get_by_role("link", name="Footnote 1")
             mark.click()
             assert page.locator("#shown").text_content() == quote
+            page.get_by_label("Your question").hover()
             mark.hover()
             assert quote in page.get_by_role("tooltip").inner_text()
             page.screenshot(path=pictures / "source.png")

@@ -20,6 +20,8 @@ from rag import options
 from ui.local import HOSTS
 
 if TYPE_CHECKING:
+    from gradio import Blocks
+
     from ui.session import Conversation
 
 FIRST_PORT = 7860
@@ -60,6 +62,14 @@ def chat(*, host: str, port: int | None, is_opening: bool | None, **opening: Any
         click.echo(f"Port {FIRST_PORT} is taken; using {chosen}.")
     if is_opening is None:
         is_opening = has_display()
+    with patience("Looking for the models…"):
+        from ui.setup import missing  # noqa: PLC0415  (start-up time)
+
+        wanted = missing(opening["name"], opening["model"])
+    if wanted:
+        if not _set_up(wanted, opening, host=host, port=chosen, is_opening=is_opening):
+            return
+        is_opening = False  # the page that is open becomes the chat
     with patience("Loading the models…"):
         from rag.chat import Chat  # noqa: PLC0415  (start-up time)
 
@@ -72,6 +82,23 @@ def chat(*, host: str, port: int | None, is_opening: bool | None, **opening: Any
         port=chosen,
         is_opening=is_opening,
     )
+
+
+def _set_up(
+    wanted: list[str], opening: dict[str, Any], *, host: str, port: int, is_opening: bool
+) -> bool:
+    """Serve the page that gets what is missing; whether it did before Ctrl-C or SIGTERM."""
+    from ui.setup import SetupPage  # noqa: PLC0415  (start-up time)
+
+    page = SetupPage(wanted, name=opening["name"], model=opening["model"], title="Footnote")
+    click.echo(f"Still missing: {'; '.join(wanted)}.")
+    said = "The page that sets it up is at {}"
+    with _served(page.blocks, said, host=host, port=port, is_opening=is_opening) as has_ended:
+        while not (has_ended.wait(0.5) or page.is_done.is_set()):
+            pass
+        if page.is_done.is_set():
+            has_ended.wait(1)  # its last words are still on their way
+    return page.is_done.is_set()
 
 
 def serve(
@@ -88,21 +115,33 @@ def serve(
     Raises FootnoteError if something else listens on ``port`` by now.
     """
     from index.library import Library  # noqa: PLC0415  (start-up time)
-    from ui.app import build_page, launch  # noqa: PLC0415
+    from ui.app import build_page  # noqa: PLC0415
     from ui.history import History  # noqa: PLC0415
 
     history = History(conversations_file(), name=name)
     page = build_page(chat, history, Library(name), title="Footnote", examples=list(examples))
+    said = "The chat is at {}"
+    with _served(page, said, host=host, port=port, is_opening=is_opening) as has_ended:
+        while not has_ended.wait(0.5):  # a wait without an end would not see Ctrl-C on Windows
+            pass
+
+
+@contextmanager
+def _served(
+    page: "Blocks", said: str, *, host: str, port: int, is_opening: bool
+) -> Iterator[threading.Event]:
+    """``page``, served; gives what Ctrl-C and SIGTERM set. ``said`` tells its address."""
+    from ui.app import launch  # noqa: PLC0415  (start-up time)
+
     try:
         address = launch(page, host=host, port=port)
     except OSError as error:
         raise FootnoteError(_taken(host, port)) from error
     with awaited_end() as has_ended:
-        click.echo(f"The chat is at {address} (Ctrl-C ends it).")
+        click.echo(f"{said.format(address)} (Ctrl-C ends it).")
         if is_opening:
             webbrowser.open(address)
-        while not has_ended.wait(0.5):  # a wait without an end would not see Ctrl-C on Windows
-            pass
+        yield has_ended
     page.close(verbose=False)
 
 

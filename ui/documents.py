@@ -1,12 +1,12 @@
 """The list of the documents, and how a build of the index is followed.
 
-Pure functions but for ``building``, which has the index built in a thread of its own.
+Pure functions but for ``following``, which has the index built in a thread of its own.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Protocol
@@ -15,7 +15,7 @@ from index.commands import report_lines
 from index.library import Entry
 from index.records import BuildReport
 from models.errors import FootnoteError
-from models.progress import OnProgress, Progress
+from models.progress import OnProgress, Progress, readable_bytes
 from ui.render import act, plain
 from ui.session import UNEXPECTED
 
@@ -86,8 +86,12 @@ def _row(entry: Entry) -> str:
 
 
 def progress(now: Progress) -> str:
-    """How far a build is."""
-    count = f" {now.done:,} of {now.total:,}" if now.total else ""
+    """How far a build, or a download, is."""
+    count = ""
+    if now.total:
+        count = f" {now.done:,} of {now.total:,}"
+        if now.unit == "bytes":
+            count = f", {readable_bytes(now.done)} of {readable_bytes(now.total)}"
     bar = f'<progress value="{now.done}" max="{now.total}" aria-label="{plain(now.stage)}">'
     return f'<p role="status">{plain(now.stage)}{count}…</p>' + (
         f"{bar}</progress>" if now.total else ""
@@ -99,17 +103,16 @@ def reported(report: BuildReport) -> str:
     return f'<pre role="status" dir="auto">{plain(chr(10).join(report_lines(report)))}</pre>'
 
 
-def building(change: Callable[[], object], shelf: Shelf) -> Iterator[str]:
-    """Makes ``change`` and builds the index anew; gives how far that is, and at last the report.
+def following(work: Callable[[OnProgress], BuildReport]) -> Generator[str, None, bool]:
+    """Does ``work`` in a thread of its own; gives how far it is, and at last the report.
 
-    An error is told in the reader's words, and ends it.
+    An error is told in the reader's words, and ends it. Returns whether there was none.
     """
     told: SimpleQueue[Progress | BuildReport | str] = SimpleQueue()
 
-    def work() -> None:
+    def do() -> None:
         try:
-            change()
-            told.put(shelf.build(told.put))
+            told.put(work(told.put))
         except FootnoteError as error:
             told.put(str(error))
         except Exception:
@@ -117,7 +120,7 @@ def building(change: Callable[[], object], shelf: Shelf) -> Iterator[str]:
             told.put(UNEXPECTED)
 
     yield progress(Progress("Comparing files", 0, 0, "documents"))
-    threading.Thread(target=work, name="build").start()
+    threading.Thread(target=do, name="build").start()
     while True:
         news = told.get()
         time.sleep(_SECONDS_BETWEEN_DRAWINGS if isinstance(news, Progress) else 0)
@@ -131,7 +134,7 @@ def building(change: Callable[[], object], shelf: Shelf) -> Iterator[str]:
                 yield progress(news)
             case BuildReport():
                 yield reported(news)
-                return
+                return True
             case str():
                 yield f'<p class="problem" role="alert">{plain(news)}</p>'
-                return
+                return False

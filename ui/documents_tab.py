@@ -7,8 +7,9 @@ from typing import Any
 import gradio as gr
 
 from index.load import MAX_BYTES
-from models.progress import readable_bytes
-from ui.documents import Shelf, building, listed
+from index.records import BuildReport
+from models.progress import OnProgress, readable_bytes
+from ui.documents import Shelf, following, listed
 from ui.parts import QUICK, html, pressed
 from ui.session import Conversation
 
@@ -75,7 +76,11 @@ class DocumentsTab:
         yield from self._build(lambda: change(found["id"]))
 
     def _build(self, change: Callable[[], object]) -> Iterator[dict[Any, Any]]:
-        for news in building(change, self._shelf):
+        def work(on_progress: OnProgress) -> BuildReport:
+            change()
+            return self._shelf.build(on_progress)
+
+        for news in following(work):
             yield {self.news: news}
         yield {
             self.table: listed(self._shelf),
