@@ -433,6 +433,17 @@ def test_some_documents_alone_are_asked(open_page: Open) -> None:
     watched.wait()
     assert "Asked only: planes.md" in page.locator("article").inner_text()
 
+    page.get_by_role("button", name="New conversation").click()
+    page.get_by_text("All documents are asked").wait_for()
+    watched.ask("Who came?")
+    watched.wait()
+    page.get_by_role("link", name="Footnote 1").click()
+    page.get_by_role("button", name="Ask only this document").click()
+    page.get_by_text("1 document asked").wait_for()
+    watched.ask("Who else?")
+    watched.wait()
+    assert "Asked only: planes.md" in page.locator("article").last.inner_text()
+
 
 def test_documents_are_added_left_out_and_read(open_page: Open, tmp_path: Path) -> None:
     folder = tmp_path / "texts"

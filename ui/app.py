@@ -337,6 +337,7 @@ class Page:
             "list": self._show_list,
             "retitle": self._retitle,
             "delete": self._delete,
+            "only": self._only,
             "edit": self._edit,
             "keep": self._edit,
             "rate": self._rate,
@@ -360,6 +361,10 @@ class Page:
             self.quotes: gr.update(visible=False),
             self.tabs: gr.update(selected="chat"),
         }
+
+    def _only(self, found: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
+        """The list of documents tells ``choose`` that it has changed."""
+        return {self.chosen: gr.update(value=[found.get("document", "")])}
 
     def _resume(self, found: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
         if session.is_busy:

@@ -146,11 +146,11 @@ def _served(
 
 
 def examples_for(name: str) -> list[str]:
-    """``EXAMPLES`` if the index ``name`` is of the shipped corpus; none for other documents."""
+    """``EXAMPLES`` if the index ``name`` is of the shipped corpus, else what any can be asked."""
     from index.build import SHIPPED_CORPUS  # noqa: PLC0415  (start-up time)
     from index.store import remembered_folder  # noqa: PLC0415
 
-    return EXAMPLES if remembered_folder(name) == SHIPPED_CORPUS else []
+    return EXAMPLES if remembered_folder(name) == SHIPPED_CORPUS else ["Which documents are there?"]
 
 
 def choose_port(host: str, port: int | None) -> int:

@@ -152,6 +152,7 @@ def opened(view: View, document: Document | None) -> str:
     turned = _part_steps(view, number, len(parts))
     return _frame(
         document.title or document.id,
+        act("Ask only this document", "only", document=document.id),
         _citation_steps(view),
         _facts(document),
         _search(view, len(found)),
