@@ -4,6 +4,7 @@ A principal component analysis, for it is quick, always gives the same, and can 
 among the passages afterwards.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,15 +34,19 @@ class Landscape:
         return np.asarray(self._plane.transform(vectors), dtype=np.float64)
 
 
-def landscape(generation: Generation) -> Landscape:
-    """The passages of ``generation`` in the plane."""
+def landscape(generation: Generation, *, found: Collection[Passage] = ()) -> Landscape:
+    """The passages of ``generation`` in the plane, those that were ``found`` in any case."""
     total = len(generation.vectors)
     rows = np.arange(total)
     if total > MOST:
-        rows = np.sort(np.random.default_rng(0).choice(rows, MOST, replace=False))
-    passages = generation.passages(rows.tolist())
+        drawn = np.random.default_rng(0).choice(rows, MOST, replace=False)
+        near = generation.rows_of({passage.document for passage in found})
+        passages = zip(near, generation.passages(near), strict=True)
+        rows = np.union1d(drawn, [row for row, passage in passages if passage in found])
+        rows = rows.astype(np.int64)
+    placed = generation.passages(rows.tolist())
     vectors = generation.vectors.rows(rows.tolist())
     if total < 3:
-        return Landscape(passages, np.zeros((total, 2)), total, None)
+        return Landscape(placed, np.zeros((total, 2)), total, None)
     plane = PCA(n_components=2, random_state=0).fit(vectors)
-    return Landscape(passages, plane.transform(vectors), total, plane)
+    return Landscape(placed, plane.transform(vectors), total, plane)

@@ -7,7 +7,7 @@ are not written to: the first change makes a copy of them, which is then the ind
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from index.embed import SentenceEmbedder
 from index.folder import IGNORE_FILE
 from index.landscape import Landscape, landscape
 from index.load import MAX_BYTES, reason_not_to_read
-from index.records import BuildReport, Embedder
+from index.records import BuildReport, Embedder, Passage
 from index.store import Generation, current_generation, remembered_folder
 from models.errors import DocumentError
 from models.paths import documents_folder
@@ -73,14 +73,17 @@ class Library:
         finally:
             generation.close()
 
-    def landscape(self) -> Landscape | None:
-        """The passages in the plane, None if there is no index. Raises as ``entries``."""
+    def landscape(self, *, found: Collection[Passage] = ()) -> Landscape | None:
+        """The passages in the plane, those that were ``found`` in any case.
+
+        None if there is no index. Raises as ``entries``.
+        """
         folder = current_generation(self._name)
         if folder is None:
             return None
         generation = Generation(self._name, folder)
         try:
-            return landscape(generation)
+            return landscape(generation, found=found)
         finally:
             generation.close()
 
@@ -98,6 +101,8 @@ class Library:
         """
         for file in files:
             reason = reason_not_to_read(file, ocr=True)
+            if file.name.startswith((".", "~$")):
+                reason = "files with such a name are hidden, and not indexed; give it another"
             if reason:
                 raise DocumentError(f"“{file.name}” is not added: {reason}.")
             if file.stat().st_size > MAX_BYTES:
@@ -121,8 +126,14 @@ class Library:
     def leave_out(self, id_: str) -> None:
         """Leaves a document out from the next build on; its file stays.
 
-        Raises DocumentError if the folder cannot be written to.
+        Raises DocumentError if the folder cannot be written to, or this is no document of the
+        index, or the only one.
         """
+        known = [entry.id for entry in self.entries()]
+        if id_ not in known or len(id_.splitlines()) > 1:
+            raise DocumentError(f"“{id_}” cannot be left out: it is no document of this index.")
+        if len(known) == 1:
+            raise DocumentError(f"“{id_}” stays: an index needs a document; add another first.")
         folder = self._own_folder()
         _write_ignored(folder, [*_ignored(folder), _pattern(id_)])
 
@@ -146,12 +157,15 @@ class Library:
         if folder != SHIPPED_CORPUS:
             return folder
         own = documents_folder() / self._name
+        part = own.with_name(f"{own.name}.part")  # a copy that failed is never taken for it
         try:
-            shutil.copytree(SHIPPED_CORPUS, own)
+            shutil.rmtree(part, ignore_errors=True)
+            shutil.copytree(SHIPPED_CORPUS, part)
+            part.rename(own)
         except OSError as error:
             raise DocumentError(
-                f"The documents cannot be copied to “{own}” ({error.strerror}): make room there, "
-                "or set FOOTNOTE_HOME to another folder."
+                f"The documents cannot be copied to “{own}” ({error.strerror or error}): make "
+                "room there, or set FOOTNOTE_HOME to another folder."
             ) from error
         return own
 
@@ -184,8 +198,10 @@ def _ignored(folder: Path) -> list[str]:
 
 def _write_ignored(folder: Path, lines: list[str]) -> None:
     text = "".join(f"{line}\n" for line in lines)
+    new = folder / f"{IGNORE_FILE}.new"
     try:
-        (folder / IGNORE_FILE).write_text(text, encoding="utf-8")
+        new.write_text(text, encoding="utf-8")
+        new.replace(folder / IGNORE_FILE)
     except OSError as error:
         raise DocumentError(
             f"“{folder / IGNORE_FILE}” cannot be written ({error.strerror}): set its rights, or "

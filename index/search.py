@@ -1,7 +1,7 @@
 """A query in, the best passages out: found by meaning and by words, then ranked by both."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -85,21 +85,23 @@ class Index:
             return newest if self.chosen is None else replace(newest, chosen=self.chosen)
 
     def only(self, documents: Iterable[str] | None) -> "Index":
-        """This index, searched in those documents alone; in all if it is None.
+        """This index, searched in those of its documents alone; itself if it is None.
 
         Each is a document's id or a pattern: ``2019/*`` is all below that folder. Raises
         QuestionError if one of them fits no document.
         """
-        narrowed = replace(self, chosen=None if documents is None else tuple(documents))
-        ids = self.generation.document_ids()
-        for name in narrowed.chosen or ():
-            if not _fitting(ids, name):
+        if documents is None:
+            return self
+        names, ids = tuple(documents), self.document_ids()
+        for name in names:
+            if not _fitting(ids, [name]):
                 near = get_close_matches(name, ids, n=3, cutoff=0) or ids[:3]
                 raise QuestionError(
                     f"The index “{self.name}” has no document “{name}”: name one that it has, "
                     f"such as {', '.join(near)}, or a pattern such as '*.md'."
                 )
-        return narrowed
+        narrower = names if self.chosen is None else _fitting(ids, names)
+        return replace(self, chosen=tuple(narrower))
 
     @cached_property
     def _among(self) -> Rows | None:
@@ -146,11 +148,11 @@ class Index:
     def document_ids(self) -> list[str]:
         """The id of every document that is searched, sorted."""
         ids = self.generation.document_ids()
-        if self.chosen is None:
-            return ids
-        return sorted(frozenset[str]().union(*(_fitting(ids, name) for name in self.chosen)))
+        return ids if self.chosen is None else _fitting(ids, self.chosen)
 
 
-def _fitting(ids: list[str], name: str) -> frozenset[str]:
-    """Those of ``ids`` that a document's id or a pattern names; an id may look like a pattern."""
-    return frozenset({name} & set(ids) or (id_ for id_ in ids if fnmatchcase(id_, name)))
+def _fitting(ids: list[str], names: Sequence[str]) -> list[str]:
+    """Those of ``ids`` that ``names``, ids or patterns, name; an id may look like a pattern."""
+    exact = set(ids) & set(names)
+    patterns = [name for name in names if name not in exact]
+    return [id_ for id_ in ids if id_ in exact or any(fnmatchcase(id_, name) for name in patterns)]

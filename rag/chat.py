@@ -72,7 +72,7 @@ class Search(Protocol):
         """The id of every document that is searched, sorted."""
 
     def only(self, documents: Iterable[str] | None, /) -> "Search":
-        """The same, in those documents alone; in all if it is None."""
+        """The same, in those of its documents alone; itself if it is None."""
 
     def read(self, texts: list[str]) -> list[Reading]:
         """``texts`` with a vector for each, and one for each of their tokens."""
@@ -111,6 +111,7 @@ class Chat:
         too, with the status “unsupported”; else they are left out. With ``entailment``, nothing
         supports a sentence that does not follow from it, by that model, either.
         """
+        self._whole = search  # what is asked if nothing is chosen of it
         self._search = search
         self._generate = generate
         self._strictness = strictness
@@ -156,7 +157,7 @@ class Chat:
         With ``after``, an answer of before, the next question may lean on that.
         """
         chat = Chat(
-            search=self._search,
+            search=self._whole,
             generate=self._generate,
             strictness=self._strictness,
             is_lenient=self._is_lenient,
@@ -167,20 +168,22 @@ class Chat:
         return chat
 
     def documents(self) -> list[str]:
-        """The ids of the documents that are asked, sorted."""
-        return self._search.current().document_ids()
+        """The ids of all documents that can be asked, sorted."""
+        return self._whole.current().document_ids()
 
     def document(self, id_: str) -> Document | None:
         """The document with that id as it is indexed now, or None."""
         return self._search.current().document(id_)
 
     def only(self, documents: Iterable[str] | None) -> None:
-        """From the next question on, asks those documents alone; all, if it is None.
+        """From the next question on, asks those documents alone; all again, if it is None.
 
-        Each is a document's id or a pattern such as ``2019/*``. Raises QuestionError if one of
-        them fits no document; then nothing changes.
+        All are those that the chat was opened with. Each is a document's id or a pattern such
+        as ``2019/*``. Raises QuestionError if one of them fits no document; then nothing changes.
         """
-        self._search_in(self._search.current().only(documents))
+        search = self._whole.current().only(documents)
+        if search is not self._search:
+            self._search_in(search)
 
     def _search_in(self, search: Search) -> None:
         """Searches there from now on; what was read elsewhere is no evidence any more."""

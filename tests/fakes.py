@@ -58,7 +58,6 @@ class ListSearch:
     """Finds the passages that share most words with the query, among a few documents."""
 
     def __init__(self, *documents: Document) -> None:
-        self._everything = documents
         self._documents = {document.id: document for document in documents}
         self._embedder = WordEmbedder()
         self.queries: list[str] = []
@@ -75,11 +74,9 @@ class ListSearch:
         return [Hit(passage, score / 61, score) for score, passage in near[:limit]]
 
     def only(self, documents: Iterable[str] | None, /) -> "ListSearch":
-        narrowed = ListSearch(*self._everything)
-        if documents is not None:
-            chosen = set(documents)
-            narrowed._documents = {id_: narrowed._documents[id_] for id_ in chosen}
-        return narrowed
+        if documents is None:
+            return self
+        return ListSearch(*(self._documents[id_] for id_ in sorted(set(documents))))
 
     def _near(self, query: str, passage: Passage) -> float:
         words = set(re.findall(r"\w{4,}", query.lower()))

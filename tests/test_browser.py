@@ -644,7 +644,7 @@ def test_a_long_conversation_with_a_slow_model_stays_quick(
     assert page.locator("article").last.locator(".text").inner_text().count("w7 ") == 1
     saved = history.load("thirty")
     assert saved
-    assert [turn.question for turn in saved[1]] == asked
+    assert [turn.question for turn in saved[2]] == asked
 
 
 def test_a_narrow_screen_has_the_sources_below(open_page: Open, tmp_path: Path) -> None:

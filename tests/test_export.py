@@ -23,7 +23,11 @@ def test_a_page_stands_alone_and_its_marks_lead_to_the_quotes(text: str) -> None
         answered(make_answer(text, [(text, "supported", [quote])]), number=number)
         for number in (1, 2)
     ]
+    turns[0].rate("down", "")
+    turns[0].rate("", "a private reason")
     html = as_page(text, turns)
+    assert "a private reason" not in html
+    assert "<button" not in html
     page = Page(html)
     targets = {target.removeprefix("#") for target in page.values("href")}
     assert targets <= set(page.values("id"))

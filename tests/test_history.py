@@ -29,17 +29,18 @@ def turn(question: str, said: str = "Four planes landed.") -> Turn:
 def test_a_conversation_comes_back_as_it_was(history: History) -> None:
     stopped = Turn(2, "And then?", text="They", stage="stopped")
     turns = [turn("Who came?"), stopped]
-    history.save("a1", "Who came?", turns)
-    assert history.load("a1") == ("Who came?", turns)
+    id_, saved = history.save("a1", "Who came?", turns)
+    assert id_ == "a1"
+    assert history.load("a1") == ("Who came?", saved, turns)
     assert (turns[0].rating, turns[0].reason) == ("down", "too short")
     assert history.load("b2") is None
 
 
 def test_the_last_changed_comes_first_and_words_are_found(history: History) -> None:
     assert history.find() == []
-    history.save("a1", "Planes", [turn("Who came?")])
+    _, saved = history.save("a1", "Planes", [turn("Who came?")])
     history.save("b2", "Ships", [turn("What sank?", "Élan and Ärger did.")])
-    history.save("a1", "Planes", [turn("Who came?"), turn("Who left?")])
+    history.save("a1", "Planes", [turn("Who came?"), turn("Who left?")], since=saved)
     assert [kept.id for kept in history.find()] == ["a1", "b2"]
     assert [kept.id for kept in history.find("ärger ÉLAN")] == ["b2"]
     assert [kept.title for kept in history.find("planes left")] == ["Planes"]
@@ -54,6 +55,40 @@ def test_renamed_and_deleted(history: History, tmp_path: Path) -> None:
     history.delete("a1")
     assert history.find() == []
     assert b"secret" not in (tmp_path / "data" / "conversations.sqlite").read_bytes()
+
+
+def test_two_tabs_lose_nothing_of_each_other(history: History) -> None:
+    _, saved = history.save("a1", "Planes", [turn("Who came?")])
+    one, _ = history.save("a1", "Planes", [turn("Who came?"), turn("In one?")], since=saved)
+    other, _ = history.save("a1", "Planes", [turn("Who came?"), turn("In other?")], since=saved)
+    assert one == "a1" != other
+    assert len(history.find("in one")) == len(history.find("in other")) == 1
+    assert len(history.find()) == 2
+
+    found = history.load("a1")
+    assert found
+    history.delete("a1")
+    again, _ = history.save("a1", "Planes", [turn("Who came?")], since=found[1])
+    assert again != "a1"  # what was deleted stays so
+
+
+def test_renaming_touches_nothing_else(history: History) -> None:
+    _, saved = history.save("a1", "Planes", [turn("Who came?")])
+    history.rename("a1", "Aircraft")
+    assert history.save("a1", "Planes", [turn("Who left?")], since=saved)[0] == "a1"
+    assert [kept.title for kept in history.find("left")] == ["Aircraft"]
+
+
+def test_an_answer_that_was_being_written_was_stopped(history: History) -> None:
+    history.save("a1", "Planes", [Turn(1, "Who came?", text="They", stage="writing")])
+    found = history.load("a1")
+    assert found
+    assert (found[2][0].stage, found[2][0].text) == ("stopped", "They")
+
+
+def test_what_cannot_be_written_is_one_sentence(history: History) -> None:
+    with pytest.raises(HistoryError, match="cannot be read or written"):
+        history.save("a1", "Planes", [Turn(1, "\ud800", stage="stopped")])
 
 
 def test_each_index_has_its_own(history: History, tmp_path: Path) -> None:

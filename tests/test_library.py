@@ -53,7 +53,11 @@ def test_added_files_are_copied_and_none_is_overwritten(
 
 @pytest.mark.parametrize(
     ("name", "size", "says"),
-    [("a.exe", 9, "format .exe is not supported"), ("b.txt", 100_000_001, "larger than 100.0 MB")],
+    [
+        (".a.txt", 9, "hidden"),
+        ("a.exe", 9, "format .exe is not supported"),
+        ("b.txt", 100_000_001, "larger than 100.0 MB"),
+    ],
 )
 def test_what_cannot_be_read_is_not_added(
     library: Library, folder: Path, name: str, size: int, says: str
@@ -69,12 +73,16 @@ def test_what_cannot_be_read_is_not_added(
 
 def test_left_out_and_taken_in_again(library: Library, folder: Path) -> None:
     odd = "old [1] !/b #?.txt"
-    library.leave_out(odd)
     library.leave_out("a.md")
     library.take_in("a.md")
+    library.leave_out(odd)
     assert library.left_out() == [odd]
     assert ids(library) == ["a.md"]
     assert (folder / odd).exists()
+    with pytest.raises(DocumentError, match=r"“a.md” stays: an index needs a"):
+        library.leave_out("a.md")
+    with pytest.raises(DocumentError, match="no document of this index"):
+        library.leave_out("unknown.md")
     library.take_in(odd)
     assert library.left_out() == []
     assert ids(library) == ["a.md", odd]

@@ -1,5 +1,6 @@
 """The source beside the answer: the quote is marked where it stands, and nothing comes to life."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ from index.records import Document, Section
 from tests.browser import make_answer, make_citation
 from tests.fakes import document
 from tests.test_render import HOSTILE, TAGS, Page, answered
-from ui.reader import PART, View, opened, places, turned
+from ui.reader import PART, View, opened, places, span_of, turned
 
 TEXT = "It rained. Four planes landed. It rained again. A hundred men got out."
 NEWS = document(TEXT, id_="news.md", title="News")
@@ -110,6 +111,33 @@ def test_a_long_document_is_shown_in_parts_with_the_quote_in_sight() -> None:
             break
         number += 1
     assert "".join(parts) == text
+
+
+def test_a_quote_over_the_end_of_a_part_is_marked_whole() -> None:
+    before = "Nothing.\n" * (PART // 9 - 1)
+    text = f"{before}Two planes\nlanded here\nat last. {'More. ' * PART}"
+    long = document(text, id_="long.md")
+    quote = cite(1, "Two planes\nlanded here\nat last.", long)
+    page = Marks(opened(View("long.md", (quote,)), long))
+    assert page.marks == [("cited", quote.quote, True)]
+
+
+def test_of_two_equal_places_the_nearer_one_is_marked() -> None:
+    said = "They landed. "
+    old = document(f"{said}{'It rained. ' * 50}{said}", id_="a.md")
+    start = old.text.rindex("They landed.")
+    quote = make_citation(1, "They landed.", document="a.md", start=start)
+    span = span_of(quote, replace(old, text=f"New. {old.text}"))
+    assert span
+    assert span.start == start + len("New. ")
+
+
+def test_a_word_that_is_everywhere_is_found_in_no_time() -> None:
+    long = document("e" * 400_000, id_="long.md")
+    started = time.monotonic()
+    page = Marks(opened(View("long.md", words="e"), long))
+    assert len(page.marks) == PART
+    assert time.monotonic() - started < 20  # it took minutes once
 
 
 def test_pages_are_named_where_they_begin() -> None:

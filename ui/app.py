@@ -20,8 +20,8 @@ from ui.documents_tab import DocumentsTab
 from ui.history import History
 from ui.landscape_tab import LandscapeTab, Mapped
 from ui.local import HOSTS, LocalOnly
-from ui.parts import QUICK, html, pressed
-from ui.session import Conversation, Session, answer
+from ui.parts import QUICK, html, pressed, warn
+from ui.session import Conversation, Session, answer, last_answer
 
 _REMEMBER = "(id) => history.replaceState(null, '', id ? `?conversation=${id}` : '?')"
 """Keeps the conversation in the address, so that the page comes back with it."""
@@ -179,9 +179,9 @@ class Page:
         ).then(
             self.settle,
             [self.question, self.session, self.wanted],
-            [self.question, self.current, self.past, *self.controls],
+            [self.question, self.address, self.current, self.notes, self.past, *self.controls],
             **QUICK,
-        )
+        ).then(None, [self.address], None, js=_REMEMBER, **QUICK)
 
     def _controls_for(self, session: Session | None) -> dict[Any, Any]:
         is_busy = session is not None and session.is_busy
@@ -215,22 +215,27 @@ class Page:
         if not text.strip() or session.is_busy:
             return {self.session: session}
         session.ask(text.strip())
+        self._keep(session)
         return {self.question: "", **self._drawn(session)}
 
     def draw_answer(self, session: Session) -> Iterator[dict[Any, Any]]:
         """The one event that needs the model: one at a time, whatever the tab."""
         if not session.turns or session.turns[-1].stage != "waiting":
             return
-        for turn in answer(session):
-            yield {self.current: render.exchange(turn), self.notes: render.sources(turn)}
+        try:
+            for turn in answer(session):
+                yield {self.current: render.exchange(turn), self.notes: render.sources(turn)}
+        finally:
+            self._keep(session)
 
     def settle(self, text: str, session: Session, wanted: str) -> dict[Any, Any]:
-        """Give back the controls, keep the conversation, and give back a question that failed."""
+        """Give back the controls, and a question that failed."""
         if session.is_busy or not session.turns:
             return self._controls_for(session)
-        self._keep(session)
         drawn = {
+            self.address: session.id,
             self.current: _exchange(session),
+            self.notes: render.sources(session.turns[-1]),
             **self._list(wanted, session),
             **self._controls_for(session),
         }
@@ -260,15 +265,14 @@ class Page:
         return {self.chosen: gr.update(value=[]), **self._drawn(session)}
 
     def choose(self, documents: list[str], session: Session | None) -> dict[Any, Any]:
-        """Ask those documents alone."""
-        session = session or Session(self._chat.fresh())
-        try:
-            session.choose(documents)
-        except FootnoteError as error:
-            gr.Warning(str(error))
-        count = len(session.chosen)
+        """Ask those documents alone from the next question on."""
+        count = len(documents)
         asked = f"{count} document{'' if count == 1 else 's'} asked" if count else _ASKED_ALL
-        return {self.session: session, self.filter: gr.update(label=asked)}
+        drawn: dict[Any, Any] = {self.filter: gr.update(label=asked)}
+        if session is None:
+            drawn[self.session] = session = Session(self._chat.fresh())
+        session.chosen = documents
+        return drawn
 
     # The list of conversations
 
@@ -291,28 +295,31 @@ class Page:
         try:
             kept = self._history.find(wanted)
         except FootnoteError as error:
-            gr.Warning(str(error))
+            warn(error)
             return {}
         current = session.id if session else ""
         return {self.past: render.history(kept, current=current, **open_)}
 
     def _keep(self, session: Session) -> None:
         try:
-            self._history.save(session.id, session.name, session.turns)
+            session.id, session.saved = self._history.save(
+                session.id, session.name, session.to_keep, since=session.saved
+            )
         except FootnoteError as error:
-            gr.Warning(str(error))
+            warn(error)
 
     def _resumed(self, id_: str) -> Session | None:
         try:
             found = self._history.load(id_)
         except FootnoteError as error:
-            gr.Warning(str(error))
+            warn(error)
             return None
         if found is None:
             gr.Warning("This conversation is not kept on this machine any more.")
             return None
-        title, turns = found
-        return Session.resumed(self._chat, turns, id_=id_, title=title)
+        title, saved, turns = found
+        chat = self._chat.fresh(after=last_answer(turns))
+        return Session(chat, turns, id=id_, title=title, saved=saved)
 
     def save(self, event: gr.EventData, session: Session | None) -> dict[Any, Any]:
         """The conversation as a file, which the browser keeps."""
@@ -328,7 +335,9 @@ class Page:
 
     def press(self, event: gr.EventData, session: Session | None, wanted: str) -> dict[Any, Any]:
         """Whatever has a ``data-act``; see page.js."""
-        session = session or Session(self._chat.fresh())
+        made: dict[Any, Any] = {}
+        if session is None:
+            made[self.session] = session = Session(self._chat.fresh())
         found = pressed(event)
         actions: dict[str, Callable[[dict[str, str], Session, str], dict[Any, Any]]] = {
             "resume": self._resume,
@@ -344,7 +353,7 @@ class Page:
             "reason": self._rate,
         }
         action = actions.get(found.get("act", ""), self._read)
-        return {self.session: session, **action(found, session, wanted)}
+        return {**made, **action(found, session, wanted)}
 
     def _read(self, found: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
         """Open a source, go through it, close it."""
@@ -354,7 +363,7 @@ class Page:
         try:
             document = self._chat.document(session.view.document)
         except FootnoteError as error:
-            gr.Warning(str(error))
+            warn(error)
             return {}
         return {
             self.source: reader.opened(session.view, document),
@@ -364,7 +373,9 @@ class Page:
 
     def _only(self, found: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
         """The list of documents tells ``choose`` that it has changed."""
-        return {self.chosen: gr.update(value=[found.get("document", "")])}
+        choices = self._chat.documents()
+        chosen = [name for name in choices if name == found["document"]]
+        return {self.chosen: gr.update(choices=choices, value=chosen)}
 
     def _resume(self, found: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
         if session.is_busy:
@@ -390,7 +401,7 @@ class Page:
             try:
                 self._history.rename(found["id"], title)
             except FootnoteError as error:
-                gr.Warning(str(error))
+                warn(error)
             if found["id"] == session.id:
                 session.title = title
         return self._list(wanted, session)
@@ -402,7 +413,7 @@ class Page:
         try:
             self._history.delete(found["id"])
         except FootnoteError as error:
-            gr.Warning(str(error))
+            warn(error)
         if found["id"] != session.id:
             return self._list(wanted, session)
         new = Session(self._chat.fresh())
@@ -416,7 +427,7 @@ class Page:
         return {self.question: question, self.current: _exchange(session)}
 
     def _rate(self, found: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
-        turn = session.turn(int(found["turn"]))
+        turn = session.turn(reader.number_in(found, "turn"))
         if turn is None:
             return {}
         turn.rate(found.get("rating", ""), found.get("reason", ""))

@@ -120,7 +120,7 @@ def following(work: Callable[[OnProgress], BuildReport]) -> Generator[str, None,
             told.put(UNEXPECTED)
 
     yield progress(Progress("Comparing files", 0, 0, "documents"))
-    threading.Thread(target=do, name="build").start()
+    threading.Thread(target=do, name="build", daemon=True).start()
     while True:
         news = told.get()
         time.sleep(_SECONDS_BETWEEN_DRAWINGS if isinstance(news, Progress) else 0)

@@ -16,7 +16,8 @@ def as_markdown(title: str, turns: Sequence[Turn]) -> str:
     for turn in turns:
         parts.append(f"## {_line(turn.question)}")
         if not turn.answer:
-            written = [turn.text.strip(), turn.problem or "(Stopped.)"]
+            ending = "(Stopped.)" if turn.stage == "stopped" else "(Not answered yet.)"
+            written = [turn.text.strip(), turn.problem or ending]
             parts += [_escaped(text) for text in written if text]
             continue
         parts.append(_escaped(turn.answer.marked_text))
@@ -29,7 +30,9 @@ def as_markdown(title: str, turns: Sequence[Turn]) -> str:
 
 def as_page(title: str, turns: Sequence[Turn]) -> str:
     """The same as HTML, whose marks lead to the quotes under each answer."""
-    body = "".join(render.exchange(turn) + render.quotes(turn) for turn in turns)
+    body = "".join(
+        render.exchange(turn, is_saved=True) + render.quotes(turn, is_saved=True) for turn in turns
+    )
     return _PAGE.substitute(title=render.plain(title), body=body)
 
 

@@ -1,5 +1,6 @@
 """The plot of the passages by meaning."""
 
+import html
 from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import cycle
@@ -11,9 +12,9 @@ from plotly.colors import qualitative
 
 from index.landscape import Landscape
 from index.records import Passage
-from ui.render import plain, shorten
+from ui.render import shorten
 
-_NAMED = 11
+_NAMED = 10
 """Documents with a colour and a place in the legend of their own; the others share one."""
 
 _HOVER = 240  # characters of a passage
@@ -41,8 +42,9 @@ def figure(
         groups.setdefault(name, []).append(row)
     plot = go.Figure()
     for (name, rows), colour in zip(groups.items(), cycle(qualitative.Safe), strict=False):
-        plot.add_trace(_points(landscape, rows, name=plain(shorten(name, 40)), colour=colour))
-    ringed = [row for row, passage in enumerate(landscape.passages) if passage in set(found)]
+        plot.add_trace(_points(landscape, rows, name=_shown(shorten(name, 40)), colour=colour))
+    wanted = set(found)
+    ringed = [row for row, passage in enumerate(landscape.passages) if passage in wanted]
     if ringed:
         rings = _points(landscape, ringed, name="found for the last question", colour=_INK)
         rings.marker.update(symbol="circle-open", size=15, line={"width": 2})
@@ -84,7 +86,7 @@ def _points(landscape: Landscape, rows: Sequence[int], *, name: str, colour: str
         mode="markers",
         name=name,
         marker={"size": 8, "color": colour, "opacity": 0.85},
-        hovertext=[f"<b>{plain(one.document)}</b><br>{_hover(one.text)}" for one in passages],
+        hovertext=[f"<b>{_shown(one.document)}</b><br>{_hover(one.text)}" for one in passages],
         hoverinfo="text",
         customdata=[[one.document, one.start, one.end] for one in passages],
     )
@@ -97,4 +99,9 @@ def _hover(text: str) -> str:
         if lines[-1] and len(lines[-1]) + len(word) > _LINE:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
-    return "<br>".join(map(plain, lines))
+    return "<br>".join(map(_shown, lines))
+
+
+def _shown(text: str) -> str:
+    """``text`` as Plotly shows it: it reads tags, and of quotation marks no entities."""
+    return html.escape(text.encode("utf-8", "replace").decode("utf-8"), quote=False)

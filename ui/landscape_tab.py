@@ -1,5 +1,6 @@
 """The tab of the plot: the passages by meaning, and the last question among them."""
 
+from collections.abc import Collection
 from typing import Any, Protocol
 
 import gradio as gr
@@ -7,18 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.landscape import Landscape
+from index.records import Passage
 from models.errors import FootnoteError
 from ui.landscape import figure
 from ui.parts import QUICK, html
 from ui.render import plain
-from ui.session import Session
+from ui.session import Session, last_answer
 
 
 class Mapped(Protocol):
     """What can be looked at; the real one is ``index.library.Library``."""
 
-    def landscape(self) -> Landscape | None:
-        """The passages in the plane; None if there is no index."""
+    def landscape(self, *, found: Collection[Passage] = ()) -> Landscape | None:
+        """The passages in the plane, those in any case; None if there is no index."""
 
     def place(self, landscape: Landscape, text: str) -> NDArray[np.float64]:
         """Where a text would be there: (2,)."""
@@ -43,15 +45,14 @@ class LandscapeTab:
     def show(self, session: Session | None) -> dict[Any, Any]:
         """The index as it is now."""
         try:
-            landscape = self._mapped.landscape()
-            answers = [turn.answer for turn in session.turns if turn.answer] if session else []
-            last = answers[-1] if answers else None
+            last = last_answer(session.turns) if session else None
+            found = {hit.passage for hit in last.hits} if last else set()
+            landscape = self._mapped.landscape(found=found)
             if landscape is None:
                 return {self.about: "<p>No document is indexed yet.</p>"}
             at = (last.query, self._mapped.place(landscape, last.query)) if last else None
         except FootnoteError as error:
             return {self.about: f'<p class="problem" role="alert">{plain(str(error))}</p>'}
-        found = [hit.passage for hit in last.hits] if last else []
         count = len(landscape.passages)
         of = f" of {landscape.total:,}" if count < landscape.total else ""
         return {

@@ -29,6 +29,10 @@
 		document.querySelector(".gradio-container").append(card);
 		card.hidden = false;
 		mark.setAttribute("aria-describedby", card.id);
+		putBeside(mark);
+	}
+
+	function putBeside(mark) {
 		const at = mark.getBoundingClientRect();
 		const left = Math.min(at.left, innerWidth - card.offsetWidth - 8);
 		const isBelow = at.bottom + card.offsetHeight + 4 < innerHeight;
@@ -53,7 +57,13 @@
 		if (mark?.matches(":focus-visible")) show(mark);
 		else hide();
 	});
-	document.addEventListener("scroll", hide, true);
+	// To reach a mark by Tab may scroll it into sight.
+	const follow = ({ target }) => {
+		if (!marked || card.contains(target)) return;
+		if (marked === document.activeElement) putBeside(marked);
+		else hide();
+	};
+	document.addEventListener("scroll", follow, true);
 
 	function tell(button) {
 		const form = button.closest("[data-form], .search");
@@ -65,10 +75,14 @@
 	}
 
 	async function copy(button) {
-		await navigator.clipboard.writeText(button.dataset.copy);
-		const label = button.textContent;
-		button.textContent = "Copied";
-		setTimeout(() => (button.textContent = label), 1500);
+		button.dataset.label ??= button.textContent;
+		try {
+			await navigator.clipboard.writeText(button.dataset.copy);
+			button.textContent = "Copied";
+		} catch {
+			button.textContent = "The browser does not allow it";
+		}
+		setTimeout(() => (button.textContent = button.dataset.label), 1500);
 	}
 
 	document.addEventListener("click", (event) => {
@@ -78,6 +92,7 @@
 		hide();
 		if (button.dataset.copy !== undefined) copy(button);
 		else tell(button);
+		document.querySelector("#shown")?.scrollIntoView({ block: "center" }); // if it stays the same
 	});
 
 	// Plotly draws the points some time after the plot was sent.

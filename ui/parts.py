@@ -1,8 +1,11 @@
 """What all of the page is made with."""
 
+from collections import defaultdict
 from typing import Any
 
 import gradio as gr
+
+from ui.render import plain
 
 QUICK: dict[str, Any] = {
     "queue": False,
@@ -26,6 +29,12 @@ def html(value: str) -> gr.HTML:
     return gr.HTML(value, padding=False, apply_default_css=False, js_on_load=_LISTEN)
 
 
+def warn(error: Exception) -> None:
+    """Tells the reader of an error; Gradio shows messages as HTML."""
+    gr.Warning(plain(str(error)))
+
+
 def pressed(event: gr.EventData) -> dict[str, str]:
-    """The data- values of what was pressed; see page.js."""
-    return {str(key): str(value) for key, value in event._data.items()}
+    """The data- values of what was pressed; see page.js. Empty where there is none."""
+    data = event._data if isinstance(event._data, dict) else {}
+    return defaultdict(str, {str(key): str(value) for key, value in data.items()})

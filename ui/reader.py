@@ -3,6 +3,8 @@
 Pure functions, as in ``ui.render``. A long document is shown in parts.
 """
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -45,10 +47,10 @@ def turned(view: View | None, turns: Sequence[Turn], pressed: Mapping[str, str])
     None if nothing is: the reader went back, or what was pressed is no longer there.
     """
     action = pressed.get("act", "")
-    at = _number(pressed, "at")
+    at = number_in(pressed, "at")
     match action:
         case "cite" | "note":
-            number = _number(pressed, "turn")
+            number = number_in(pressed, "turn")
             found = [_view(turn, pressed) for turn in turns if turn.number == number]
             shown = found[0] if found else None
         case "open":
@@ -74,13 +76,13 @@ def turned(view: View | None, turns: Sequence[Turn], pressed: Mapping[str, str])
 def _view(turn: Turn, pressed: Mapping[str, str]) -> View | None:
     """The quotes of a sentence, or the one of a note."""
     citations = {c.number: c for sentence in turn.sentences for c in sentence.citations}
-    number, sentence = _number(pressed, "number"), _number(pressed, "sentence")
+    number, sentence = number_in(pressed, "number"), number_in(pressed, "sentence")
     cited: tuple[Citation, ...] = ()
     if number in citations:
         cited = (citations[number],)
     elif 0 <= sentence < len(turn.sentences):
         cited = turn.sentences[sentence].citations
-    at = max(_number(pressed, "at"), 0)
+    at = max(number_in(pressed, "at"), 0)
     if at >= len(cited):
         return None
     others = tuple(citation for citation in citations.values() if citation not in cited)
@@ -89,11 +91,12 @@ def _view(turn: Turn, pressed: Mapping[str, str]) -> View | None:
 
 def _spot(pressed: Mapping[str, str]) -> Span | None:
     """The passage of a point that was pressed."""
-    start, end = _number(pressed, "start"), _number(pressed, "end")
+    start, end = number_in(pressed, "start"), number_in(pressed, "end")
     return Span(start, end) if 0 <= start < end else None
 
 
-def _number(pressed: Mapping[str, str], key: str) -> int:
+def number_in(pressed: Mapping[str, str], key: str) -> int:
+    """What was pressed as a number; -1 if it is none."""
     try:
         return int(pressed.get(key, ""))
     except ValueError:
@@ -101,11 +104,17 @@ def _number(pressed: Mapping[str, str], key: str) -> int:
 
 
 def span_of(citation: Citation, document: Document) -> Span | None:
-    """Where the quote stands in ``document`` as it is now, or None if it does no longer."""
+    """Where the quote stands in ``document`` as it is now, or None if it does no longer.
+
+    If the document has changed, the nearest place to where it stood.
+    """
     if document.text[citation.start : citation.end] == citation.quote:
         return Span(citation.start, citation.end)
-    start = document.text.find(citation.quote)
-    return None if start < 0 else Span(start, start + len(citation.quote))
+    found = [match.start() for match in re.finditer(re.escape(citation.quote), document.text)]
+    if not found:
+        return None
+    start = min(found, key=lambda place: abs(place - citation.start))
+    return Span(start, start + len(citation.quote))
 
 
 def places(text: str, words: str) -> list[Span]:
@@ -138,6 +147,9 @@ def opened(view: View, document: Document | None) -> str:
     if number is None:
         number = _part_at(parts, shown.start if shown else 0)
     number = min(max(number, 0), len(parts) - 1)
+    part = parts[number]
+    if shown and view.part is None:  # what is shown is shown whole, also over the end of a part
+        part = Span(part.start, max(part.end, shown.end))
     others = [span_of(one, document) for one in view.others if one.document == document.id]
     marks = [("passage", spot)] if spot else []
     marks += [("also", span) for span in others if span and span != cited]
@@ -147,7 +159,7 @@ def opened(view: View, document: Document | None) -> str:
     if view.citation and cited is None:
         gone = '<p class="problem">The document has changed; this quote is gone from it:</p>'
         gone += _quote(view)
-    text = _marked(document, parts[number], marks, shown)
+    text = _marked(document, part, marks, shown)
     body = f'<div class="source-text" dir="auto" tabindex="0" aria-label="Text">{text}</div>'
     turned = _part_steps(view, number, len(parts))
     return _frame(
@@ -242,25 +254,33 @@ def _marked(
     document: Document, part: Span, marks: Sequence[tuple[str, Span]], shown: Span | None
 ) -> str:
     """The text of a part, its marks as elements, and the names of sections before they begin."""
-    sections = [s for s in document.sections if s.kind in _NAMED and s.start < s.end]
-    cuts = {part.start, part.end}
-    for _, span in marks:
-        cuts |= {span.start, span.end}
-    cuts |= {section.start for section in sections}
-    inside = sorted(cut for cut in cuts if part.start <= cut <= part.end)
-    pieces = []
+    names: dict[int, list[Section]] = {}
+    for section in document.sections:
+        if section.kind in _NAMED and part.start <= section.start < min(part.end, section.end):
+            names.setdefault(section.start, []).append(section)
+    # At each of these places a mark begins or ends, or a section begins.
+    changes: dict[int, Counter[str]] = {place: Counter() for place in (part.start, part.end)}
+    changes.update((place, Counter()) for place in names)
+    for kind, span in marks:
+        if span.start < part.end and part.start < span.end:
+            begin, finish = max(span.start, part.start), min(span.end, part.end)
+            changes.setdefault(begin, Counter())[kind] += 1
+            changes.setdefault(finish, Counter())[kind] -= 1
+    pieces: list[str] = []
+    open_: Counter[str] = Counter()
     has_target = False
-    for start, end in pairwise(inside):
-        pieces += [_name(section) for section in sections if section.start == start]
-        kinds = {kind for kind, span in marks if span.start <= start and end <= span.end}
+    for start, end in pairwise(sorted(changes)):
+        pieces += map(_name, names.get(start, ()))
+        open_.update(changes[start])
         text = plain(document.text[start:end])
+        kinds = sorted(kind for kind, count in open_.items() if count)
         if not kinds:
             pieces.append(text)
             continue
         is_shown = shown is not None and shown.start <= start < shown.end and not has_target
         has_target |= is_shown
         target = ' id="shown"' if is_shown else ""
-        pieces.append(f'<mark class="{" ".join(sorted(kinds))}"{target}>{text}</mark>')
+        pieces.append(f'<mark class="{" ".join(kinds)}"{target}>{text}</mark>')
     return "".join(pieces)
 
 

@@ -90,7 +90,7 @@ def menu() -> str:
     """What can be done with a conversation as a whole."""
     return (
         f'<div class="actions">{act("Save as text", "save", event="save", format="md")}'
-        f"{act('Save as page', 'save', format='html')}</div>"
+        f"{act('Save as page', 'save', event='save', format='html')}</div>"
     )
 
 
@@ -107,8 +107,14 @@ def welcome() -> str:
     )
 
 
-def exchange(turn: Turn, *, is_last: bool = False, is_editing: bool = False) -> str:
-    """The question and its answer as far as it is known; the last one can be asked again."""
+def exchange(
+    turn: Turn, *, is_last: bool = False, is_editing: bool = False, is_saved: bool = False
+) -> str:
+    """The question and its answer as far as it is known; the last one can be asked again.
+
+    In a saved page nothing can be done with it, and what the reader thinks of it is not there.
+    """
+    actions = "" if is_saved else _actions(turn, is_last=is_last)
     editing = ""
     if is_editing:
         stop = act("Leave it as it is", "keep")
@@ -116,7 +122,7 @@ def exchange(turn: Turn, *, is_last: bool = False, is_editing: bool = False) -> 
     return (
         f'<article class="turn" aria-busy="{"false" if turn.is_over else "true"}">'
         f'<p class="question" dir="auto">{plain(turn.question)}</p>{_asked(turn)}'
-        f'<div class="answer">{_text(turn)}{_ending(turn)}{_actions(turn, is_last=is_last)}'
+        f'<div class="answer">{_text(turn)}{_ending(turn)}{actions}'
         f"{editing}</div></article>"
     )
 
@@ -220,11 +226,13 @@ def _card(citation: Citation) -> dict[str, object]:
 def _ending(turn: Turn) -> str:
     """The line under the answer: what happens now, why it ended, or how long it took."""
     if turn.answer:
-        refusal = ""
+        above = ""
+        if turn.problem:  # of having asked it again
+            above = f'<p class="problem" role="alert">{plain(turn.problem)}</p>'
         if turn.answer.is_refusal:
             found = "The closest passages found are listed under Sources." if turn.hits else ""
-            refusal = f'<p class="quiet">No passage supports an answer. {found}</p>'
-        return f'{refusal}<p class="timings">{plain(_timings(turn.answer.timings))}</p>'
+            above += f'<p class="quiet">No passage supports an answer. {found}</p>'
+        return f'{above}<p class="timings">{plain(_timings(turn.answer.timings))}</p>'
     if turn.stage == "failed":
         return f'<p class="problem" role="alert" dir="auto">{plain(turn.problem)}</p>'
     if turn.stage == "stopped":
@@ -321,8 +329,11 @@ def earlier_sources(turns: Sequence[Turn]) -> str:
     )
 
 
-def quotes(turn: Turn) -> str:
-    """The numbered quotes, each with its place and the sentences it stands under."""
+def quotes(turn: Turn, *, is_saved: bool = False) -> str:
+    """The numbered quotes, each with its place and the sentences it stands under.
+
+    In a saved page they lead to no source.
+    """
     citations: dict[int, Citation] = {}
     uses: dict[int, list[str]] = {}
     for index, sentence in enumerate(turn.sentences):
@@ -340,7 +351,8 @@ def quotes(turn: Turn) -> str:
         f"{_place(citations[number].title, citations[number].place)}"
         f"{_origin(citations[number])}"
         f"{''.join(uses[number])}"
-        f"{act('Show in the source', 'note', turn=turn.number, number=number)}</li>"
+        f"{'' if is_saved else act('Show in the source', 'note', turn=turn.number, number=number)}"
+        "</li>"
         for number in sorted(citations)
     )
     return f'<ol class="notes">{items}</ol>' if items else ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from index.records import Document
-from models.errors import FootnoteError
+from models.errors import FootnoteError, QuestionError
 from rag.records import Answer, Event
 from ui.reader import View
 from ui.turn import Turn
@@ -34,7 +34,7 @@ class Conversation(Protocol):
         """From the next question on, asks those documents alone; all, if it is None."""
 
     def documents(self) -> list[str]:
-        """The ids of the documents that are asked, sorted."""
+        """The ids of all documents that can be asked, sorted."""
 
     def document(self, id_: str) -> Document | None:
         """The document with that id, or None."""
@@ -47,16 +47,14 @@ class Session:
     conversation: Conversation
     turns: list[Turn] = field(default_factory=list)
     id: str = field(default_factory=lambda: secrets.token_hex(8))
-    title: str = ""  # empty until the reader gives one
-    chosen: list[str] = field(default_factory=list)  # the documents that are asked; none: all
+    title: str = ""  # as it is kept; empty at first
+    saved: str = ""  # when it was kept last; empty if it was not
+    chosen: list[str] = field(default_factory=list)  # the documents to ask; none: all
     view: View | None = None  # the source that is open
     is_editing: bool = False  # the next question takes the place of the last one
     stopping: threading.Event = field(default_factory=threading.Event)
-
-    @classmethod
-    def resumed(cls, chat: Conversation, turns: list[Turn], *, id_: str, title: str) -> "Session":
-        """A conversation of before, which goes on."""
-        return cls(chat.fresh(after=_last_answer(turns)), turns, id=id_, title=title)
+    _replaced: Turn | None = None  # by the question that is being answered
+    _asked: tuple[str, ...] = ()  # the documents that ``conversation`` asks
 
     @property
     def is_busy(self) -> bool:
@@ -70,37 +68,61 @@ class Session:
 
     def ask(self, question: str) -> None:
         """Take a question; ``answer`` will work on it."""
+        self._replaced = None
         if self.is_editing:
-            self.forget_last()
+            self._replaced = self.turns.pop()
+            self._lean_on_last()
         self.is_editing = False
         self.stopping.clear()
         self.turns.append(Turn(len(self.turns) + 1, question, documents=tuple(self.chosen)))
 
-    def forget_last(self) -> None:
-        """Take the last question back, as if it had never been asked."""
-        self.turns.pop()
-        self.conversation = self.conversation.fresh(after=_last_answer(self.turns))
-        self.conversation.only(self.chosen or None)
+    @property
+    def to_keep(self) -> list[Turn]:
+        """The turns that are worth keeping now: what is being replaced stays till then."""
+        return [*self.turns[:-1], self._replaced] if self._replaced else self.turns
 
-    def choose(self, documents: list[str]) -> None:
-        """Ask those documents alone from now on; all if none is given.
+    def put_back(self) -> None:
+        """The answer that stood here before, if there is none in its place."""
+        turn = self.turns[-1]
+        if self._replaced and not turn.answer:
+            self._replaced.problem = turn.problem
+            self.turns[-1] = self._replaced
+            self._lean_on_last()
+        self._replaced = None
 
-        Raises QuestionError if one of them is no longer there.
-        """
-        self.conversation.only(documents or None)
-        self.chosen = documents
+    def _lean_on_last(self) -> None:
+        """The conversation as it is after the last turn that stands."""
+        self.conversation = self.conversation.fresh(after=last_answer(self.turns))
+        self._asked = ()
+
+    def events(self) -> Iterator[Event]:
+        """Those of the last question. Raises QuestionError if a chosen document is gone."""
+        turn = self.turns[-1]
+        gone = set(turn.documents) - set(self.conversation.documents())
+        if gone:
+            raise QuestionError(
+                f"{', '.join(sorted(gone))}: not among the documents any more; choose others "
+                "above the question, or none to ask all."
+            )
+        if turn.documents != self._asked:
+            self.conversation.only(turn.documents or None)
+            self._asked = turn.documents
+        return self.conversation.stream(turn.question)
 
     def turn(self, number: int) -> Turn | None:
         """The turn of that number."""
         return self.turns[number - 1] if 0 < number <= len(self.turns) else None
 
 
-def _last_answer(turns: list[Turn]) -> Answer | None:
+def last_answer(turns: list[Turn]) -> Answer | None:
+    """What a next question may lean on."""
     return next((turn.answer for turn in reversed(turns) if turn.answer), None)
 
 
 def answer(session: Session, *, clock: Callable[[], float] = time.monotonic) -> Iterator[Turn]:
     """Answer the last question of ``session``, giving its turn each time it is worth drawing.
+
+    If it was asked in place of another and gets no answer, the other one is given at last.
 
     That is at each new stage and each checked sentence, and in between as often as
     ``SECONDS_BETWEEN_DRAWINGS`` allows. Errors end in the turn, never here.
@@ -108,10 +130,10 @@ def answer(session: Session, *, clock: Callable[[], float] = time.monotonic) -> 
     turn = session.turns[-1]
     events: Iterator[Event] = iter(())
     turn.stage = "searching"
-    yield turn
-    drawn = clock()
     try:
-        events = session.conversation.stream(turn.question)
+        yield turn
+        drawn = clock()
+        events = session.events()
         for event in events:
             known = (turn.stage, len(turn.checked))
             turn.take(event)
@@ -134,4 +156,5 @@ def answer(session: Session, *, clock: Callable[[], float] = time.monotonic) -> 
             turn.stop()
         if close := getattr(events, "close", None):
             close()
-    yield turn
+        session.put_back()
+    yield session.turns[-1]
