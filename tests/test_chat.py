@@ -295,6 +295,14 @@ def test_only_some_documents_are_asked() -> None:
     assert not conversation.ask(asked).is_refusal
 
 
+def test_no_more_is_asked_than_the_chat_was_opened_with() -> None:
+    narrow = ListSearch(NEWS, TALKS).only([TALKS.id])
+    conversation = Chat(search=narrow, generate=ScriptedModel())
+    conversation.only([TALKS.id])
+    conversation.only(None)
+    assert conversation.documents() == conversation.fresh().documents() == [TALKS.id]
+
+
 def test_a_conversation_goes_on_after_an_answer_of_before() -> None:
     conversation, search, _ = chat(*["The planes carried 35 tons of cargo."] * 2)
     answer = conversation.ask("Which planes landed on Saturday?")

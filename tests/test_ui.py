@@ -15,6 +15,7 @@ from models.errors import FootnoteError, ModelError
 from models.paths import conversations_file
 from rag.records import Event, Retrieved, Token
 from tests.browser import Scripted, make_answer, make_citation, make_hit, tell
+from tests.fakes import document
 from ui.app import build_page, launch
 from ui.commands import chat, choose_port
 from ui.history import History
@@ -131,6 +132,51 @@ def test_a_closed_tab_ends_the_stream() -> None:
 def test_a_stream_without_an_answer_is_over_too() -> None:
     *_, last = answer(asked(lambda _question: iter([Retrieved(())])))
     assert last.stage == "stopped"
+
+
+def test_asking_again_keeps_the_old_answer_until_there_is_a_new_one() -> None:
+    def fails_twice(question: str) -> Iterator[Event]:
+        if "again" in question:
+            yield Token("They")
+            raise ModelError("The model is damaged.")
+        yield from planes(question)
+
+    session = asked(fails_twice)
+    list(answer(session))
+    old = session.turns[0]
+    session.is_editing = True
+    session.ask("Who came again?")
+    assert session.to_keep == [old]
+    *_, last = answer(session)
+    assert last is old
+    assert session.turns == [old]
+    assert (old.stage, old.problem) == ("answered", "The model is damaged.")
+    assert session.conversation.after is old.answer  # type: ignore[attr-defined]
+
+    session.is_editing = True
+    session.ask("Who else?")
+    *_, last = answer(session)
+    assert session.turns == [last]
+    assert (last.question, last.stage) == ("Who else?", "answered")
+    assert session.to_keep == [last]
+
+
+def test_the_documents_of_a_question_are_those_chosen_when_it_was_asked() -> None:
+    files = [document("Planes.", id_="a.md"), document("Ships.", id_="b.md")]
+    session = Session(Scripted(planes, *files), chosen=["a.md"])
+    session.ask("Who came?")
+    session.chosen = ["b.md"]
+    list(answer(session))
+    assert session.conversation.chosen == ["a.md"]  # type: ignore[attr-defined]
+    session.chosen = ["gone.md"]
+    session.ask("Who came?")
+    *_, last = answer(session)
+    assert last.stage == "failed"
+    assert last.problem.startswith("gone.md: not among the documents any more")
+    session.chosen = []
+    session.ask("Who came?")
+    list(answer(session))
+    assert session.conversation.chosen is None  # type: ignore[attr-defined]
 
 
 # The page and its sessions
