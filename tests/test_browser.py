@@ -445,12 +445,16 @@ def test_some_documents_alone_are_asked(open_page: Open) -> None:
     assert "Asked only: planes.md" in page.locator("article").last.inner_text()
 
 
-def test_documents_are_added_left_out_and_read(open_page: Open, tmp_path: Path) -> None:
-    folder = tmp_path / "texts"
+def index_two_texts(folder: Path) -> Path:
     folder.mkdir()
     (folder / "planes.md").write_text(PLANES.text)
     (folder / "talks.txt").write_text("The ministers spoke.")
     build(folder, embedder=WordEmbedder())
+    return folder
+
+
+def test_documents_are_added_left_out_and_read(open_page: Open, tmp_path: Path) -> None:
+    folder = index_two_texts(tmp_path / "texts")
     watched = open_page()
     page = watched.page
     watched.ask("Who came?")
@@ -488,11 +492,7 @@ def test_documents_are_added_left_out_and_read(open_page: Open, tmp_path: Path) 
 
 
 def test_the_map_shows_the_passages_and_leads_to_them(open_page: Open, tmp_path: Path) -> None:
-    folder = tmp_path / "texts"
-    folder.mkdir()
-    (folder / "planes.md").write_text(PLANES.text)
-    (folder / "talks.txt").write_text("The ministers spoke.")
-    build(folder, embedder=WordEmbedder())
+    index_two_texts(tmp_path / "texts")
     watched = open_page()
     page = watched.page
     watched.ask("Who came?")
