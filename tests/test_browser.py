@@ -30,9 +30,10 @@ from tests.browser import (
     tell,
 )
 from tests.fakes import WordEmbedder, document
-from ui.app import build_page, launch
+from ui.app import build_page
 from ui.commands import choose_port
 from ui.history import History
+from ui.launch import launch
 from ui.session import SECONDS_BETWEEN_DRAWINGS
 from ui.turn import Turn
 

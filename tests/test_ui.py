@@ -4,6 +4,8 @@ import http.client
 import itertools
 import logging
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,9 +18,10 @@ from models.paths import conversations_file
 from rag.records import Event, Retrieved, Token
 from tests.browser import Scripted, make_answer, make_citation, make_hit, tell
 from tests.fakes import document
-from ui.app import build_page, launch
+from ui.app import build_page
 from ui.commands import chat, choose_port
 from ui.history import History
+from ui.launch import launch
 from ui.session import SECONDS_BETWEEN_DRAWINGS, UNEXPECTED, Session, answer
 
 
@@ -245,6 +248,20 @@ def test_a_question_that_failed_comes_back_into_an_empty_box(typed: str, is_back
 
 
 # The server
+
+
+@pytest.mark.parametrize("module", ["ui.app", "ui.setup", "ui.commands"])
+def test_gradio_is_told_to_send_nothing_before_it_is_imported(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GRADIO_ANALYTICS_ENABLED")
+    program = (
+        f"import {module}; from gradio.analytics import analytics_enabled as is_on; print(is_on())"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == "False"
 
 
 @pytest.fixture(scope="module")

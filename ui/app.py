@@ -1,25 +1,17 @@
 """The chat page: the wiring between the reader, the conversation and what is drawn."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Protocol
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reads it while it is imported
-os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-
 import gradio as gr
-from starlette.middleware import Middleware
 
-from index.load import MAX_BYTES
 from models.errors import FootnoteError
 from ui import export, reader, render
 from ui.documents import Shelf
 from ui.documents_tab import DocumentsTab
 from ui.history import History
 from ui.landscape_tab import LandscapeTab, Mapped
-from ui.local import HOSTS, LocalOnly
 from ui.parts import QUICK, html, pressed, warn
 from ui.session import Conversation, Session, answer, last_answer
 
@@ -447,44 +439,3 @@ def build_page(
 
 def _exchange(session: Session) -> str:
     return render.exchange(session.turns[-1], is_last=True, is_editing=session.is_editing)
-
-
-def launch(page: gr.Blocks, *, host: str, port: int) -> str:
-    """Serve ``page`` from a thread of its own, and give its address; ``page.close()`` ends it.
-
-    Raises OSError if the port is taken.
-    """
-    # Gradio calls its own page once; a proxy for the wide world must not be asked for it.
-    for variable in ("NO_PROXY", "no_proxy"):
-        os.environ[variable] = ",".join(filter(None, [os.environ.get(variable), *HOSTS]))
-    fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
-    page.launch(
-        server_name=f"[{host}]" if ":" in host else host,
-        server_port=port,
-        prevent_thread_lock=True,
-        quiet=True,
-        inline=False,
-        share=False,
-        strict_cors=True,
-        ssr_mode=False,
-        enable_monitoring=False,
-        run_history=False,
-        allowed_paths=[],
-        max_file_size=MAX_BYTES,
-        footer_links=[],
-        app_kwargs={"middleware": [Middleware(LocalOnly)]},
-        theme=gr.themes.Base(
-            primary_hue="teal",
-            neutral_hue="stone",
-            font=fonts,
-            font_mono=["ui-monospace", "monospace"],
-        ).set(
-            button_primary_background_fill="*primary_700",
-            button_primary_background_fill_dark="*primary_700",
-            button_primary_background_fill_hover="*primary_800",
-            button_primary_background_fill_hover_dark="*primary_600",
-        ),
-        css_paths=Path(__file__).with_name("page.css"),
-        head=f"<script>{Path(__file__).with_name('page.js').read_text(encoding='utf-8')}</script>",
-    )
-    return str(page.local_url)

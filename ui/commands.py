@@ -131,7 +131,7 @@ def _served(
     page: "Blocks", said: str, *, host: str, port: int, is_opening: bool
 ) -> Iterator[threading.Event]:
     """``page``, served; gives what Ctrl-C and SIGTERM set. ``said`` tells its address."""
-    from ui.app import launch  # noqa: PLC0415  (start-up time)
+    from ui.launch import launch  # noqa: PLC0415  (start-up time)
 
     try:
         address = launch(page, host=host, port=port)
