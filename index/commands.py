@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from models.errors import DocumentError, StoreError
+from models.progress import counted
 from models.terminal import patience, progress_bar
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def index(  # noqa: PLR0917  (click gives them by name)
     click.echo("\n".join(report_lines(report)))
     if strict and report.skipped:
         raise DocumentError(
-            f"{_count(len(report.skipped), 'file')} could not be read: mend or remove what the "
+            f"{counted(len(report.skipped), 'file')} could not be read: mend or remove what the "
             "report names, or leave it out with .footnoteignore."
         )
     if watch:
@@ -93,7 +94,7 @@ def check(name: str, answers: Path | None) -> None:
     folder = Path(manifest.folder)
     click.echo(
         f"The index “{name}” is as it was written on {manifest.created}: "
-        f"{_count(manifest.documents, 'document')}, {_count(manifest.passages, 'passage')}."
+        f"{counted(manifest.documents, 'document')}, {counted(manifest.passages, 'passage')}."
     )
     generation.close()
     if answers is None:
@@ -116,7 +117,7 @@ def check(name: str, answers: Path | None) -> None:
             place += f" to {finding.now}" if finding.now else ""
             click.echo(f"{place}: “{finding.citation.quote}”")
     counts = (f"{standings[word]} {word}" for word in ("unchanged", "moved", "changed", "gone"))
-    click.echo(f"{_count(standings.total(), 'citation')}: {', '.join(counts)}")
+    click.echo(f"{counted(standings.total(), 'citation')}: {', '.join(counts)}")
     if standings["changed"] or standings["gone"]:
         raise DocumentError(
             "Some citations no longer stand: ask these questions again, after 'footnote index'."
@@ -128,10 +129,10 @@ def report_lines(report: "BuildReport") -> list[str]:
     renamed = [f"{old} → {new}" for old, new in report.renamed]
     skipped = [f"{skipped.path}: {skipped.reason}" for skipped in report.skipped]
     return [
-        f"{report.folder}: {_count(report.documents, 'document')}, "
-        f"{_count(report.passages, 'passage')}",
-        f"  embedded {_count(report.embedded_passages, 'passage')} "
-        f"in {report.seconds:.1f} s; unchanged {_count(report.unchanged, 'document')}",
+        f"{report.folder}: {counted(report.documents, 'document')}, "
+        f"{counted(report.passages, 'passage')}",
+        f"  embedded {counted(report.embedded_passages, 'passage')} "
+        f"in {report.seconds:.1f} s; unchanged {counted(report.unchanged, 'document')}",
         *_kind("added", report.added),
         *_kind("changed", report.changed),
         *_kind("renamed", renamed),
@@ -146,7 +147,3 @@ def _kind(word: str, names: tuple[str, ...] | list[str], *, shown: int = _SHOWN)
         return []
     more = [f"    … and {len(names) - shown} more"] if len(names) > shown else []
     return [f"  {word} {len(names)}:", *(f"    {name}" for name in names[:shown]), *more]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

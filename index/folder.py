@@ -41,16 +41,33 @@ def document_files(folder: Path, *, ocr: bool = False) -> tuple[list[Path], list
     return files, skipped
 
 
+def ignore_lines(folder: Path) -> list[str]:
+    """The lines of the folder's ``.footnoteignore``; none if there is none.
+
+    Raises DocumentError if it cannot be read.
+    """
+    try:
+        return (folder / IGNORE_FILE).read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:  # not UTF-8
+        raise _unusable(folder, error) from error
+
+
 def _ignored(folder: Path) -> GitIgnoreSpec:
     try:
-        lines = (folder / IGNORE_FILE).read_text(encoding="utf-8-sig").splitlines()
-        return GitIgnoreSpec.from_lines(lines)
-    except FileNotFoundError:
-        return GitIgnoreSpec([])
-    except (OSError, ValueError) as error:  # not UTF-8, or no pattern
-        raise DocumentError(
-            f"{folder / IGNORE_FILE} cannot be used ({error}): mend or remove it."
-        ) from error
+        return GitIgnoreSpec.from_lines(ignore_lines(folder))
+    except ValueError as error:  # no pattern
+        raise _unusable(folder, error) from error
+
+
+def _unusable(folder: Path, error: Exception) -> DocumentError:
+    return DocumentError(f"{folder / IGNORE_FILE} cannot be used ({error}): mend or remove it.")
+
+
+def is_hidden(name: str) -> bool:
+    """Whether files of that name are no documents: hidden ones, and Word's lock files."""
+    return name.startswith((".", "~$"))
 
 
 def _walk(folder: Path, ignored: GitIgnoreSpec, skipped: list[Skipped]) -> Iterator[Path]:
@@ -68,7 +85,7 @@ def _walk(folder: Path, ignored: GitIgnoreSpec, skipped: list[Skipped]) -> Itera
         ]
         links = [name for name in folders if Path(place, name).is_symlink()]
         for name in [*links, *names]:
-            if not name.startswith((".", "~$")) and not ignored.match_file(below / name):
+            if not is_hidden(name) and not ignored.match_file(below / name):
                 yield Path(place, name)
 
 

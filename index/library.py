@@ -7,7 +7,8 @@ are not written to: the first change makes a copy of them, which is then the ind
 
 import re
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from index.build import SHIPPED_CORPUS, build
 from index.embed import SentenceEmbedder
-from index.folder import IGNORE_FILE
+from index.folder import IGNORE_FILE, ignore_lines, is_hidden
 from index.landscape import Landscape, landscape
 from index.load import MAX_BYTES, reason_not_to_read
 from index.records import BuildReport, Embedder, Passage
@@ -52,8 +53,22 @@ class Library:
     def folder(self) -> Path:
         """The folder that is indexed by the next ``build``."""
         folder = remembered_folder(self._name) or SHIPPED_CORPUS
-        own = documents_folder() / self._name
-        return own if folder == SHIPPED_CORPUS and own.exists() else folder
+        return self._own if folder == SHIPPED_CORPUS and self._own.exists() else folder
+
+    @property
+    def _own(self) -> Path:
+        """Where the copy of the program's own documents is, once there is one."""
+        return documents_folder() / self._name
+
+    @contextmanager
+    def _generation(self) -> Iterator[Generation | None]:
+        """The index as it is now, opened; None if there is none."""
+        folder = current_generation(self._name)
+        if folder is None:
+            yield None
+            return
+        with closing(Generation(self._name, folder)) as generation:
+            yield generation
 
     def build(self, on_progress: OnProgress | None = None) -> BuildReport:
         """Brings the index up to date with its folder. Raises as ``index.build.build``."""
@@ -64,28 +79,16 @@ class Library:
 
         Raises StoreError if it is damaged.
         """
-        folder = current_generation(self._name)
-        if folder is None:
-            return []
-        generation = Generation(self._name, folder)
-        try:
-            return [Entry(*row) for row in generation.summaries()]
-        finally:
-            generation.close()
+        with self._generation() as generation:
+            return [Entry(*row) for row in generation.summaries()] if generation else []
 
     def landscape(self, *, found: Collection[Passage] = ()) -> Landscape | None:
         """The passages in the plane, those that were ``found`` in any case.
 
         None if there is no index. Raises as ``entries``.
         """
-        folder = current_generation(self._name)
-        if folder is None:
-            return None
-        generation = Generation(self._name, folder)
-        try:
-            return landscape(generation, found=found)
-        finally:
-            generation.close()
+        with self._generation() as generation:
+            return landscape(generation, found=found) if generation else None
 
     def place(self, landscape: Landscape, text: str) -> NDArray[np.float64]:
         """Where ``text`` would be there: (2,). Raises ModelError if the embedder is not here."""
@@ -101,7 +104,7 @@ class Library:
         """
         for file in files:
             reason = reason_not_to_read(file, ocr=True)
-            if file.name.startswith((".", "~$")):
+            if is_hidden(file.name):
                 reason = "files with such a name are hidden, and not indexed; give it another"
             if reason:
                 raise DocumentError(f"“{file.name}” is not added: {reason}.")
@@ -135,17 +138,17 @@ class Library:
         if len(known) == 1:
             raise DocumentError(f"“{id_}” stays: an index needs a document; add another first.")
         folder = self._own_folder()
-        _write_ignored(folder, [*_ignored(folder), _pattern(id_)])
+        _write_ignored(folder, [*ignore_lines(folder), _pattern(id_)])
 
     def take_in(self, id_: str) -> None:
         """Takes in again what ``leave_out`` left out. Raises DocumentError as that does."""
         folder = self._own_folder()
-        _write_ignored(folder, [line for line in _ignored(folder) if line != _pattern(id_)])
+        _write_ignored(folder, [line for line in ignore_lines(folder) if line != _pattern(id_)])
 
     def left_out(self) -> list[str]:
         """The ids of the files that ``leave_out`` left out and that are still there."""
         folder = self.folder
-        lines = set(_ignored(folder))
+        lines = set(ignore_lines(folder))
         if not lines:
             return []
         files = (file.relative_to(folder).as_posix() for file in folder.rglob("*"))
@@ -156,7 +159,7 @@ class Library:
         folder = self.folder
         if folder != SHIPPED_CORPUS:
             return folder
-        own = documents_folder() / self._name
+        own = self._own
         part = own.with_name(f"{own.name}.part")  # a copy that failed is never taken for it
         try:
             shutil.rmtree(part, ignore_errors=True)
@@ -183,17 +186,6 @@ def _free(folder: Path, name: str) -> Path:
 def _pattern(id_: str) -> str:
     """The line of ``.footnoteignore`` that names this file alone."""
     return "/" + _SPECIAL.sub(r"\\\1", id_)
-
-
-def _ignored(folder: Path) -> list[str]:
-    try:
-        return (folder / IGNORE_FILE).read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError) as error:
-        raise DocumentError(
-            f"{folder / IGNORE_FILE} cannot be used ({error}): mend or remove it."
-        ) from error
 
 
 def _write_ignored(folder: Path, lines: list[str]) -> None:

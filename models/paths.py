@@ -15,34 +15,42 @@ def _home() -> Path | None:
     return Path(home).expanduser().resolve() if home else None
 
 
+def _data() -> Path:
+    return _home() or user_data_path("footnote", appauthor=False)
+
+
+def _cache() -> Path:
+    return _home() or user_cache_path("footnote", appauthor=False)
+
+
 def indexes_folder() -> Path:
     """The folder that holds one folder for each named index; it may not exist yet."""
-    return (_home() or user_data_path("footnote", appauthor=False)) / "indexes"
+    return _data() / "indexes"
 
 
 def documents_folder() -> Path:
     """The folder for documents of the user's own, below it one for each index."""
-    return (_home() or user_data_path("footnote", appauthor=False)) / "documents"
+    return _data() / "documents"
 
 
 def conversations_file() -> Path:
     """The file of the conversations on the page; it may not exist yet."""
-    return (_home() or user_data_path("footnote", appauthor=False)) / "conversations.sqlite"
+    return _data() / "conversations.sqlite"
 
 
 def evaluation_folder() -> Path:
     """The folder for documents that are written out to be measured with; it may not exist yet."""
-    return (_home() or user_data_path("footnote", appauthor=False)) / "evaluation"
+    return _data() / "evaluation"
 
 
 def weights_folder() -> Path:
     """The folder into which models are fetched; it may not exist yet."""
-    return (_home() or user_cache_path("footnote", appauthor=False)) / "models"
+    return _cache() / "models"
 
 
 def states_folder() -> Path:
     """The folder for what models have read once and for all; it may not exist yet."""
-    return (_home() or user_cache_path("footnote", appauthor=False)) / "states"
+    return _cache() / "states"
 
 
 def dropped_folder() -> Path:

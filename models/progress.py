@@ -21,6 +21,11 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things for a person: ``1 passage``, ``2,000 passages``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def readable_bytes(count: int) -> str:
     """``count`` bytes for a person, in decimal units as disks are sold: ``1.1 GB``."""
     amount = float(count)

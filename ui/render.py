@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from index.records import Hit
+from models.progress import counted
 from rag.records import Citation, Sentence, Status, Timings
 from ui.history import Kept
 from ui.turn import Turn
@@ -78,8 +79,7 @@ def status(turn: Turn) -> str:
         case "searching":
             return "Searching…"
         case "reading":
-            count = len(turn.hits)
-            return f"Reading {count} passage{'' if count == 1 else 's'}…"
+            return f"Reading {counted(len(turn.hits), 'passage')}…"
         case "writing":
             return "Writing…"
         case _:
@@ -245,7 +245,7 @@ def _timings(timings: Timings) -> str:
     if timings.first_token is not None:
         parts.append(f"first word after {_seconds(timings.first_token)}")
     if timings.tokens:
-        parts.append(f"{timings.tokens} token{'' if timings.tokens == 1 else 's'}")
+        parts.append(counted(timings.tokens, "token"))
     return " · ".join(parts)
 
 
@@ -306,8 +306,7 @@ def sources(turn: Turn) -> str:
     if turn.answer and turn.answer.is_refusal:
         return _headed("Closest passages found", passages) or _quiet("No passage comes near it.")
     if notes and turn.is_over:
-        count = len(turn.hits)
-        found = f"{count} passage{'' if count == 1 else 's'} found"
+        found = f"{counted(len(turn.hits), 'passage')} found"
         folded = f"<details><summary>{found}</summary>{passages}</details>" if passages else ""
         return notes + folded
     if notes:
