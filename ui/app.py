@@ -7,13 +7,15 @@ from typing import Any, Protocol
 import gradio as gr
 
 from models.errors import FootnoteError
+from models.progress import counted
 from ui import export, reader, render
 from ui.documents import Shelf
 from ui.documents_tab import DocumentsTab
 from ui.history import History
 from ui.landscape_tab import LandscapeTab, Mapped
 from ui.parts import QUICK, html, pressed, warn
-from ui.session import Conversation, Session, answer, last_answer
+from ui.past import Past
+from ui.session import Conversation, Session, answer
 
 _REMEMBER = "(id) => history.replaceState(null, '', id ? `?conversation=${id}` : '?')"
 """Keeps the conversation in the address, so that the page comes back with it."""
@@ -30,6 +32,8 @@ _SAVE = """(file) => {
 
 
 _ASKED_ALL = "All documents are asked"
+
+_BUSY = "An answer is being written: stop it first."
 
 
 class Library(Shelf, Mapped, Protocol):
@@ -65,15 +69,7 @@ class Page:
         self.session = gr.State(None)
         self.address = gr.Textbox(visible="hidden")
         self.file = gr.Textbox(visible="hidden")
-        with gr.Sidebar(open=False, width=300, elem_classes="past"):
-            html("<h2>Conversations</h2>")
-            self.wanted = gr.Textbox(
-                label="Find a conversation",
-                show_label=False,
-                placeholder="Find a conversation",
-                container=False,
-            )
-            self.past = html("")
+        self.past = Past(self._history)
         with gr.Row(elem_classes="header"):
             html(f"<h1>{render.plain(title)}</h1>")
             self.menu = html(render.menu())
@@ -134,32 +130,30 @@ class Page:
         for event, source in asked:
             self._answer(event(self.take_question, [source, self.session], self.talk, **QUICK))
         drawn = [self.menu, self.before, self.current, self.notes, self.earlier, self.source]
-        for place in [*drawn, self.past, self.documents.table, self.map.about]:
+        for place in [*drawn, self.past.list, self.documents.table, self.map.about]:
             place.act(
                 self.press,
-                [self.session, self.wanted],
-                [*self.talk, self.past, self.chosen, self.tabs],
+                [self.session, self.past.wanted],
+                [*self.talk, self.past.list, self.chosen, self.tabs],
                 **QUICK,
-            ).then(None, [self.address], None, js=_REMEMBER, **QUICK)
+            )
             place.save(self.save, [self.session], [self.file], **QUICK).then(
                 None, [self.file], None, js=_SAVE, **QUICK
             )
         self._answer(self.current.again(self.ask_again, [self.session], self.talk, **QUICK))
         self.halt.click(self.stop, [self.session], self.controls, **QUICK)
-        self.renew.click(self.start_again, None, [*self.talk, self.chosen], **QUICK).then(
-            None, [self.address], None, js=_REMEMBER, **QUICK
-        )
+        self.renew.click(self.start_again, None, [*self.talk, self.chosen], **QUICK)
+        self.address.change(None, [self.address], None, js=_REMEMBER, **QUICK)
         self.chosen.change(
             self.choose, [self.chosen, self.session], [self.session, self.filter], **QUICK
         )
-        self.wanted.change(self.find, [self.wanted, self.session], [self.past], **QUICK)
+        self.past.wire(self.session)
         self.map.wire(self.session)
         self.documents.wire(self.chosen, self._chat)
-        self.blocks.load(self.come_back, None, [*self.talk, self.past, self.chosen], **QUICK)
+        self.blocks.load(self.come_back, None, [*self.talk, self.past.list, self.chosen], **QUICK)
 
     def _answer(self, taken: Any) -> None:
         """What follows when a question is taken."""
-        taken.then(None, [self.address], None, js=_REMEMBER, **QUICK)
         taken.then(
             self.draw_answer,
             [self.session],
@@ -170,10 +164,10 @@ class Page:
             api_visibility="private",
         ).then(
             self.settle,
-            [self.question, self.session, self.wanted],
-            [self.question, self.address, self.current, self.notes, self.past, *self.controls],
+            [self.question, self.session, self.past.wanted],
+            [self.question, self.address, self.current, self.notes, self.past.list, *self.controls],
             **QUICK,
-        ).then(None, [self.address], None, js=_REMEMBER, **QUICK)
+        )
 
     def _controls_for(self, session: Session | None) -> dict[Any, Any]:
         is_busy = session is not None and session.is_busy
@@ -201,13 +195,20 @@ class Page:
             **self._controls_for(session),
         }
 
+    def _new(self) -> Session:
+        return Session(self._chat.fresh())
+
+    def _turned_to(self, session: Session) -> dict[Any, Any]:
+        """Another conversation, about all documents."""
+        return {self.chosen: gr.update(value=[]), **self._drawn(session)}
+
     def take_question(self, text: str, session: Session | None) -> dict[Any, Any]:
         """Show the question at once, before the model has time for it."""
-        session = session or Session(self._chat.fresh())
+        session = session or self._new()
         if not text.strip() or session.is_busy:
             return {self.session: session}
         session.ask(text.strip())
-        self._keep(session)
+        self.past.keep(session)
         return {self.question: "", **self._drawn(session)}
 
     def draw_answer(self, session: Session) -> Iterator[dict[Any, Any]]:
@@ -218,7 +219,7 @@ class Page:
             for turn in answer(session):
                 yield {self.current: render.exchange(turn), self.notes: render.sources(turn)}
         finally:
-            self._keep(session)
+            self.past.keep(session)
 
     def settle(self, text: str, session: Session, wanted: str) -> dict[Any, Any]:
         """Give back the controls, and a question that failed."""
@@ -228,7 +229,7 @@ class Page:
             self.address: session.id,
             self.current: _exchange(session),
             self.notes: render.sources(session.turns[-1]),
-            **self._list(wanted, session),
+            **self.past.listed(wanted, session),
             **self._controls_for(session),
         }
         if session.turns[-1].stage == "failed" and not text.strip():
@@ -253,65 +254,26 @@ class Page:
 
     def start_again(self) -> dict[Any, Any]:
         """A new conversation, about all documents."""
-        session = Session(self._chat.fresh())
-        return {self.chosen: gr.update(value=[]), **self._drawn(session)}
+        return self._turned_to(self._new())
 
     def choose(self, documents: list[str], session: Session | None) -> dict[Any, Any]:
         """Ask those documents alone from the next question on."""
-        count = len(documents)
-        asked = f"{count} document{'' if count == 1 else 's'} asked" if count else _ASKED_ALL
+        asked = f"{counted(len(documents), 'document')} asked" if documents else _ASKED_ALL
         drawn: dict[Any, Any] = {self.filter: gr.update(label=asked)}
         if session is None:
-            drawn[self.session] = session = Session(self._chat.fresh())
+            drawn[self.session] = session = self._new()
         session.chosen = documents
         return drawn
-
-    # The list of conversations
 
     def come_back(self, request: gr.Request) -> dict[Any, Any]:
         """The list, and the conversation that the address names, if it names one."""
         id_ = request.query_params.get("conversation", "")
-        session = self._resumed(id_) if id_ else None
+        session = self.past.resumed(id_, self._chat) if id_ else None
         return {
             self.chosen: gr.update(choices=self._chat.documents()),
             **(self._drawn(session) if session else {}),
-            **self._list("", session),
+            **self.past.listed("", session),
         }
-
-    def find(self, wanted: str, session: Session | None) -> dict[Any, Any]:
-        """The conversations that hold those words."""
-        return self._list(wanted, session)
-
-    def _list(self, wanted: str, session: Session | None, **open_: str) -> dict[Any, Any]:
-        """The list; ``open_`` are the further arguments of ``render.history``."""
-        try:
-            kept = self._history.find(wanted)
-        except FootnoteError as error:
-            warn(error)
-            return {}
-        current = session.id if session else ""
-        return {self.past: render.history(kept, current=current, **open_)}
-
-    def _keep(self, session: Session) -> None:
-        try:
-            session.id, session.saved = self._history.save(
-                session.id, session.name, session.to_keep, since=session.saved
-            )
-        except FootnoteError as error:
-            warn(error)
-
-    def _resumed(self, id_: str) -> Session | None:
-        try:
-            found = self._history.load(id_)
-        except FootnoteError as error:
-            warn(error)
-            return None
-        if found is None:
-            gr.Warning("This conversation is not kept on this machine any more.")
-            return None
-        title, saved, turns = found
-        chat = self._chat.fresh(after=last_answer(turns))
-        return Session(chat, turns, id=id_, title=title, saved=saved)
 
     def save(self, event: gr.EventData, session: Session | None) -> dict[Any, Any]:
         """The conversation as a file, which the browser keeps."""
@@ -329,7 +291,7 @@ class Page:
         """Whatever has a ``data-act``; see page.js."""
         made: dict[Any, Any] = {}
         if session is None:
-            made[self.session] = session = Session(self._chat.fresh())
+            made[self.session] = session = self._new()
         found = pressed(event)
         actions: dict[str, Callable[[dict[str, str], Session, str], dict[Any, Any]]] = {
             "resume": self._resume,
@@ -371,45 +333,35 @@ class Page:
 
     def _resume(self, found: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
         if session.is_busy:
-            gr.Info("An answer is being written: stop it first.")
+            gr.Info(_BUSY)
             return {}
-        kept = self._resumed(found["id"])
+        kept = self.past.resumed(found["id"], self._chat)
         if kept is None:
-            return self._list(wanted, session)
-        return {
-            self.chosen: gr.update(value=[]),
-            **self._drawn(kept),
-            **self._list(wanted, kept),
-        }
+            return self.past.listed(wanted, session)
+        return {**self._turned_to(kept), **self.past.listed(wanted, kept)}
 
     def _show_list(self, found: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
         opens = {"rename": "renaming", "deleting": "deleting"}
         open_ = {opens[found["act"]]: found["id"]} if found["act"] in opens else {}
-        return self._list(wanted, session, **open_)
+        return self.past.listed(wanted, session, **open_)
 
     def _retitle(self, found: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
         title = " ".join(found.get("title", "").split())
         if title:
-            try:
-                self._history.rename(found["id"], title)
-            except FootnoteError as error:
-                warn(error)
+            self.past.rename(found["id"], title)
             if found["id"] == session.id:
                 session.title = title
-        return self._list(wanted, session)
+        return self.past.listed(wanted, session)
 
     def _delete(self, found: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
         if found["id"] == session.id and session.is_busy:
-            gr.Info("An answer is being written: stop it first.")
+            gr.Info(_BUSY)
             return {}
-        try:
-            self._history.delete(found["id"])
-        except FootnoteError as error:
-            warn(error)
+        self.past.delete(found["id"])
         if found["id"] != session.id:
-            return self._list(wanted, session)
-        new = Session(self._chat.fresh())
-        return {**self._drawn(new), self.chosen: gr.update(value=[]), **self._list(wanted, new)}
+            return self.past.listed(wanted, session)
+        new = self._new()
+        return {**self._turned_to(new), **self.past.listed(wanted, new)}
 
     def _edit(self, found: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
         if session.is_busy or not session.turns:
@@ -424,7 +376,7 @@ class Page:
             return {}
         turn.rate(found.get("rating", ""), found.get("reason", ""))
         if not session.is_busy:
-            self._keep(session)
+            self.past.keep(session)
         if turn is session.turns[-1]:
             return {self.current: _exchange(session)}
         return {self.before: render.conversation(session.turns[:-1])}

@@ -6,7 +6,7 @@ Pure functions but for ``following``, which has the index built in a thread of i
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Protocol
@@ -16,7 +16,7 @@ from index.library import Entry
 from index.records import BuildReport
 from models.errors import FootnoteError
 from models.progress import OnProgress, Progress, readable_bytes
-from ui.render import act, plain
+from ui.render import act, alert, plain
 from ui.session import UNEXPECTED
 
 _SECONDS_BETWEEN_DRAWINGS = 0.2
@@ -55,7 +55,7 @@ def listed(shelf: Shelf) -> str:
     try:
         entries, left_out = shelf.entries(), shelf.left_out()
     except FootnoteError as error:
-        return f'<p class="problem" role="alert">{plain(str(error))}</p>'
+        return alert(str(error))
     rows = "".join(map(_row, entries))
     head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
@@ -103,10 +103,10 @@ def reported(report: BuildReport) -> str:
     return f'<pre role="status" dir="auto">{plain(chr(10).join(report_lines(report)))}</pre>'
 
 
-def following(work: Callable[[OnProgress], BuildReport]) -> Generator[str, None, bool]:
+def following(work: Callable[[OnProgress], BuildReport]) -> Iterator[str]:
     """Does ``work`` in a thread of its own; gives how far it is, and at last the report.
 
-    An error is told in the reader's words, and ends it. Returns whether there was none.
+    An error is told in the reader's words, and ends it.
     """
     told: SimpleQueue[Progress | BuildReport | str] = SimpleQueue()
 
@@ -134,7 +134,7 @@ def following(work: Callable[[OnProgress], BuildReport]) -> Generator[str, None,
                 yield progress(news)
             case BuildReport():
                 yield reported(news)
-                return True
+                return
             case str():
-                yield f'<p class="problem" role="alert">{plain(news)}</p>'
-                return False
+                yield alert(news)
+                return

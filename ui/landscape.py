@@ -1,6 +1,5 @@
 """The plot of the passages by meaning."""
 
-import html
 from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import cycle
@@ -12,7 +11,7 @@ from plotly.colors import qualitative
 
 from index.landscape import Landscape
 from index.records import Passage
-from ui.render import shorten
+from ui.render import plain, shorten
 
 _NAMED = 10
 """Documents with a colour and a place in the legend of their own; the others share one."""
@@ -104,4 +103,4 @@ def _hover(text: str) -> str:
 
 def _shown(text: str) -> str:
     """``text`` as Plotly shows it: it reads tags, and of quotation marks no entities."""
-    return html.escape(text.encode("utf-8", "replace").decode("utf-8"), quote=False)
+    return plain(text, quote=False)

@@ -12,7 +12,7 @@ from index.records import Passage
 from models.errors import FootnoteError
 from ui.landscape import figure
 from ui.parts import QUICK, html
-from ui.render import plain
+from ui.render import alert
 from ui.session import Session, last_answer
 
 
@@ -52,7 +52,7 @@ class LandscapeTab:
                 return {self.about: "<p>No document is indexed yet.</p>"}
             at = (last.query, self._mapped.place(landscape, last.query)) if last else None
         except FootnoteError as error:
-            return {self.about: f'<p class="problem" role="alert">{plain(str(error))}</p>'}
+            return {self.about: alert(str(error))}
         count = len(landscape.passages)
         of = f" of {landscape.total:,}" if count < landscape.total else ""
         return {

@@ -107,8 +107,8 @@
 			if (!point.customdata) return;
 			const [file, start, end] = point.customdata;
 			const detail = { act: "open", document: file, start, end };
-			const place = document.querySelector(".map .html-container > *");
-			place.dispatchEvent(new CustomEvent("footnote", { bubbles: true, detail }));
+			const about = document.querySelector(".map .html-container > *");
+			about.dispatchEvent(new CustomEvent("footnote", { bubbles: true, detail }));
 		});
 	};
 

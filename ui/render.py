@@ -31,9 +31,14 @@ FLAGS: dict[Status, tuple[str, str]] = {
 """The words beside a sentence that does not stand on its quotes, and their explanation."""
 
 
-def plain(text: str) -> str:
-    """``text`` as HTML that shows just these characters, also inside an attribute."""
-    return html.escape(text.encode("utf-8", "replace").decode("utf-8"))
+def plain(text: str, *, quote: bool = True) -> str:
+    """``text`` as HTML that shows just these characters; with ``quote``, also in an attribute."""
+    return html.escape(text.encode("utf-8", "replace").decode("utf-8"), quote=quote)
+
+
+def alert(problem: str) -> str:
+    """What went wrong, in the reader's words, told at once."""
+    return f'<p class="problem" role="alert">{plain(problem)}</p>'
 
 
 def shorten(text: str, limit: int) -> str:
@@ -226,9 +231,7 @@ def _card(citation: Citation) -> dict[str, object]:
 def _ending(turn: Turn) -> str:
     """The line under the answer: what happens now, why it ended, or how long it took."""
     if turn.answer:
-        above = ""
-        if turn.problem:  # of having asked it again
-            above = f'<p class="problem" role="alert">{plain(turn.problem)}</p>'
+        above = alert(turn.problem) if turn.problem else ""  # of having asked it again
         if turn.answer.is_refusal:
             found = "The closest passages found are listed under Sources." if turn.hits else ""
             above += f'<p class="quiet">No passage supports an answer. {found}</p>'

@@ -83,19 +83,13 @@ class SetupPage:
 
     def get(self) -> Iterator[dict[Any, Any]]:
         """Fetch and build all that is missing."""
-        steps = following(self._work)
-        is_good = False
-        while True:
-            try:
-                yield {self.news: next(steps), self.begin: gr.update(interactive=False)}
-            except StopIteration as end:
-                is_good = end.value
-                break
-        if is_good:
+        for drawn in following(self._work):
+            yield {self.news: drawn, self.begin: gr.update(interactive=False)}
+        if missing(self._name, self._model):
+            yield {self.begin: gr.update(value="Try again", interactive=True)}
+        else:
             yield {self.news: '<p role="status">Ready. Opening the chat…</p>'}
             self.is_done.set()
-        else:
-            yield {self.begin: gr.update(value="Try again", interactive=True)}
 
     def _work(self, on_progress: OnProgress) -> BuildReport:
         resolve_embedder(fetch=True, on_progress=on_progress)
