@@ -1,7 +1,7 @@
 """Questions in, answers with footnotes out: one conversation over one index."""
 
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -40,6 +40,7 @@ from rag.records import (
     Token,
 )
 from rag.support import SupportCheck
+from rag.topic import told_about, topic_of
 
 PASSAGES = 8
 """Passages that are found for a question; the model reads the sentences of them that matter."""
@@ -90,6 +91,18 @@ class _Turn:
     def texts(self) -> list[str]:
         """What a new question can point back to."""
         return [self.question] if self.answer == REFUSAL else [self.question, self.answer]
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What became of a question."""
+
+    read: tuple[Hit, ...]  # what it was made from
+    text: str = REFUSAL
+    sentences: tuple[Sentence, ...] = ()
+    signs: Signs | None = None
+    first_token: float | None = None  # seconds of the monotonic clock
+    tokens: int = 0
 
 
 class Chat:
@@ -241,76 +254,104 @@ class Chat:
         """The answer to a question that asks one thing, after ``last``; its events before."""
         # 1. Find passages, for what the question means in this conversation.
         last = last if points_back(question) else None
-        before = last.texts if last else []
-        query = " ".join([*before, question])
+        topic = topic_of(question)
+        query = " ".join([*(last.texts if last else []), topic or question])
         found = self._search.search(query, limit=PASSAGES)
         hits = tuple(found) if any(h.similarity >= _LEAST_SIMILARITY for h in found) else ()
         searched = time.monotonic() - started
         yield Retrieved(hits)
 
-        # 2. Let the model write from them, and check each sentence when it is whole.
-        text, first_token, tokens = REFUSAL, None, 0
-        read: tuple[Hit, ...] = ()
-        sentences: tuple[Sentence, ...] = ()
-        signs: Signs | None = None
+        # 2. Let the model write from them, or let the documents speak for themselves.
+        made = _Made(hits)
         if hits:
             beside = _new(last.hits if last else (), hits)
             evidences = Evidences([*hits, *beside], self._search.read)
-            check = SupportCheck(evidences, entailment=self._entailment)
-            judge = Judge(self._generate, question, before)
-            choice = choose(evidences, judge)
-            excerpts = evidences.in_context(choice.evidence)
-            read = tuple(excerpt.hit for excerpt in excerpts)
-            messages = answer_messages(question, excerpts, before=before)
-            begin = partial(
-                Draft,
-                question,
-                check,
-                before=last.question if last else "",
-                chosen=choice.evidence,
-                is_lenient=self._is_lenient,
-            )
             footnotes = partial(Footnotes, self._search.document, known=known)
-            draft = begin(footnotes())
-            with closing(self._write(draft, messages)) as events:
-                for event in events:
-                    first_token = first_token or time.monotonic() - started
-                    yield event
-            tokens = draft.tokens
-
-            # 3. An unsure answer is written once more, from the whole passage of the best
-            #    sentence; the one that can stand counts, or else the surer one.
-            if choice.odds > 0 and (draft.confidence < _SURE or not draft.quotes()):
-                around = evidences.passage_of(choice.evidence[0])
-                messages = answer_messages(question, [around], before=before)
-                again = begin(footnotes())
-                with closing(self._write(again, messages)) as events:
-                    for _ in events:
-                        yield Token("")  # lets the reader stop it
-                tokens += again.tokens
-                draft = max(draft, again, key=lambda one: one.rank)
-
-            # 4. What stands after the check is the answer, if its quotes alone give it, too.
-            #    Where the model's own words fail the check, those that it chose may answer.
-            quotes = draft.quotes()
-            if not quotes and choice.is_answer and not is_refusal(draft.text):
-                chosen = begin(footnotes(), text=choice.evidence[0].text)
-                if quotes := chosen.quotes():
-                    draft = chosen
-            odds = judge.odds(quotes) if quotes else 0.0
-            text, sentences, signs = draft.finish(odds=odds, strictness=self._strictness)
+            told = told_about(topic, evidences, footnotes()) if topic else ()
+            if told:
+                made = yield from self._tell(told, hits)
+            else:
+                made = yield from self._draft(question, last, evidences, footnotes)
+        first = made.first_token - started if made.first_token else None
         answer = Answer(
             question=question,
             query=query,
-            text=text,
-            sentences=sentences,
-            is_refusal=not sentences,
+            text=made.text,
+            sentences=made.sentences,
+            is_refusal=not made.sentences,
             hits=hits,
             model=self._generate.name,
-            signs=signs,
-            timings=Timings(searched, first_token, time.monotonic() - started, tokens),
+            signs=made.signs,
+            timings=Timings(searched, first, time.monotonic() - started, made.tokens),
         )
-        return answer, _Turn(question, text, read)
+        return answer, _Turn(question, made.text, made.read)
+
+    def _tell(
+        self, told: Sequence[Sentence], hits: tuple[Hit, ...]
+    ) -> Generator[Event, None, _Made]:
+        """The documents' own sentences as the answer."""
+        first_token = time.monotonic()
+        for sentence in told:
+            yield Token(" " * (sentence.start > 0) + sentence.text)
+            yield SentenceDone(sentence)
+        text = " ".join(sentence.text for sentence in told)
+        return _Made(hits, text, tuple(told), first_token=first_token)
+
+    def _draft(
+        self,
+        question: str,
+        last: _Turn | None,
+        evidences: Evidences,
+        footnotes: Callable[[], Footnotes],
+    ) -> Generator[Event, None, _Made]:
+        """What the model writes from the best of ``evidences``, and what of it stands."""
+        before = last.texts if last else []
+        check = SupportCheck(evidences, entailment=self._entailment)
+        judge = Judge(self._generate, question, before)
+        choice = choose(evidences, judge)
+        excerpts = evidences.in_context(choice.evidence)
+        messages = answer_messages(question, excerpts, before=before)
+        begin = partial(
+            Draft,
+            question,
+            check,
+            before=last.question if last else "",
+            chosen=choice.evidence,
+            is_lenient=self._is_lenient,
+        )
+
+        # 1. Each sentence is checked when it is whole.
+        first_token = None
+        draft = begin(footnotes())
+        with closing(self._write(draft, messages)) as events:
+            for event in events:
+                first_token = first_token or time.monotonic()
+                yield event
+        tokens = draft.tokens
+
+        # 2. An unsure answer is written once more, from the whole passage of the best
+        #    sentence; the one that can stand counts, or else the surer one.
+        if choice.odds > 0 and (draft.confidence < _SURE or not draft.quotes()):
+            around = evidences.passage_of(choice.evidence[0])
+            messages = answer_messages(question, [around], before=before)
+            again = begin(footnotes())
+            with closing(self._write(again, messages)) as events:
+                for _ in events:
+                    yield Token("")  # lets the reader stop it
+            tokens += again.tokens
+            draft = max(draft, again, key=lambda one: one.rank)
+
+        # 3. What stands after the check is the answer, if its quotes alone give it, too.
+        #    Where the model's own words fail the check, those that it chose may answer.
+        quotes = draft.quotes()
+        if not quotes and choice.is_answer and not is_refusal(draft.text):
+            chosen = begin(footnotes(), text=choice.evidence[0].text)
+            if quotes := chosen.quotes():
+                draft = chosen
+        odds = judge.odds(quotes) if quotes else 0.0
+        text, sentences, signs = draft.finish(odds=odds, strictness=self._strictness)
+        read = tuple(excerpt.hit for excerpt in excerpts)
+        return _Made(read, text, sentences, signs, first_token, tokens)
 
     def _write(self, draft: Draft, messages: list[Message]) -> Generator[Event, None, None]:
         """Lets the model write ``draft``: its words, and each sentence when it is whole."""

@@ -12,12 +12,12 @@ from rag.records import Sentence
 _MOST_DOCUMENTS = 12
 """Documents that are named in one answer."""
 
-_DOCUMENTS = r"(?:documents?|files?|sources?|texts?|articles?|reports?|collection|corpus|folder)"
+DOCUMENTS = r"(?:documents?|files?|sources?|texts?|articles?|reports?|collection|corpus|folder)"
 _ASKED = re.compile(
-    rf"""(?:what|which|how\ many)\ (?:\w+\ )?{_DOCUMENTS}\ (?:are\ (?:there|here|these|indexed)
+    rf"""(?:what|which|how\ many)\ (?:\w+\ )?{DOCUMENTS}\ (?:are\ (?:there|here|these|indexed)
             |do\ (?:you|we|i)\ have|have\ you|can\ you\ (?:read|see|search)|do\ you\ know)
-       | (?:list|show|name)\ (?:me\ )?(?:all\ )?(?:of\ )?(?:the\ |your\ )?{_DOCUMENTS}
-       | what\ (?:is|are)\ (?:in\ )?(?:the|these|this|your|my)\ {_DOCUMENTS}(?:\ (?:all\ )?about)?
+       | (?:list|show|name)\ (?:me\ )?(?:all\ )?(?:of\ )?(?:the\ |your\ )?{DOCUMENTS}
+       | what\ (?:is|are)\ (?:in\ )?(?:the|these|this|your|my)\ {DOCUMENTS}(?:\ (?:all\ )?about)?
        | what\ (?:is|are)\ (?:it|they)\ all\ about
        | what\ can\ (?:i|we)\ ask(?:\ you)?(?:\ about)?""",
     re.VERBOSE | re.IGNORECASE,

@@ -49,6 +49,11 @@ class Evidence:
     context: Claim  # of its passage and title: what “he” and “it” stand for
     is_line: bool  # no title
 
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it can be read without the sentence before it."""
+        return len(self.text) <= _LONGEST_LINE and not _LEANS.match(self.text)
+
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
@@ -157,6 +162,10 @@ class Evidences:
         cosines = self.vectors @ self.read([sentence])[0].vector
         order = np.argsort(-cosines, kind="stable")
         return [(float(cosines[row]), self.items[row]) for row in order]
+
+    def cosine(self, one: Evidence, other: Evidence) -> float:
+        """How near the meaning of two sentences is."""
+        return float(self.vectors[self.items.index(one)] @ self.vectors[self.items.index(other)])
 
     def quotes(self, evidence: Iterable[Evidence]) -> list[Excerpt]:
         """Each of ``evidence`` once, as something to read."""
