@@ -94,7 +94,8 @@ def _known(old: Generation | None, *, with_problems: bool) -> Known:
     """What ``old`` knows; its problems may be none any more if it was made in another way."""
     if not old:
         return Known()
-    return Known(old.digests(), old.copies(), old.problems() if with_problems else {})
+    problems = old.problems() if with_problems else {}
+    return Known(old.digests(), old.copies(), problems, old.skipped())
 
 
 def _old_generation(name: str) -> Generation | None:
@@ -147,6 +148,7 @@ def _write_documents(
             on_progress(Progress("Reading documents", number, len(plan.digests), "documents"))
     for sha256, reason in plan.problems.items():
         writer.add_problem(sha256, reason)
+    writer.add_skipped(plan.skipped)
     return digests
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,6 +93,7 @@ def be_quiet() -> None:
     transformers_logging.disable_progress_bar()
 
 
+@cache
 def _load(folder: Path) -> "SentenceTransformer":
     be_quiet()
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415  (start-up time)

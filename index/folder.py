@@ -29,8 +29,7 @@ def document_files(folder: Path, *, ocr: bool = False) -> tuple[list[Path], list
     files: list[Path] = []
     skipped: list[Skipped] = []
     home = folder.resolve()
-    ignored = _ignored(folder)
-    for path in _walk(folder, ignored, skipped):
+    for path in _walk(folder, ignored(folder), skipped):
         reason = _reason_to_skip(path, home, ocr=ocr)
         if reason is None:
             files.append(path)
@@ -54,7 +53,8 @@ def ignore_lines(folder: Path) -> list[str]:
         raise _unusable(folder, error) from error
 
 
-def _ignored(folder: Path) -> GitIgnoreSpec:
+def ignored(folder: Path) -> GitIgnoreSpec:
+    """The patterns of the folder's ``.footnoteignore``. Raises as ``ignore_lines``."""
     try:
         return GitIgnoreSpec.from_lines(ignore_lines(folder))
     except ValueError as error:  # no pattern
@@ -70,7 +70,7 @@ def is_hidden(name: str) -> bool:
     return name.startswith((".", "~$"))
 
 
-def _walk(folder: Path, ignored: GitIgnoreSpec, skipped: list[Skipped]) -> Iterator[Path]:
+def _walk(folder: Path, left_out: GitIgnoreSpec, skipped: list[Skipped]) -> Iterator[Path]:
     """Every visible file, and every link to a folder; folders that are closed to us are skipped."""
 
     def note(error: OSError) -> None:
@@ -81,11 +81,11 @@ def _walk(folder: Path, ignored: GitIgnoreSpec, skipped: list[Skipped]) -> Itera
         folders[:] = [
             name
             for name in folders
-            if not (name.startswith(".") or ignored.match_file(f"{(below / name).as_posix()}/"))
+            if not (name.startswith(".") or left_out.match_file(f"{(below / name).as_posix()}/"))
         ]
         links = [name for name in folders if Path(place, name).is_symlink()]
         for name in [*links, *names]:
-            if not is_hidden(name) and not ignored.match_file(below / name):
+            if not is_hidden(name) and not left_out.match_file(below / name):
                 yield Path(place, name)
 
 

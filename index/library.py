@@ -7,9 +7,9 @@ are not written to: the first change makes a copy of them, which is then the ind
 
 import re
 import shutil
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +17,17 @@ from numpy.typing import NDArray
 
 from index.build import SHIPPED_CORPUS, build
 from index.embed import SentenceEmbedder
-from index.folder import IGNORE_FILE, ignore_lines, is_hidden
+from index.folder import IGNORE_FILE, ignore_lines, ignored, is_hidden
 from index.landscape import Landscape, landscape
 from index.load import MAX_BYTES, reason_not_to_read
-from index.records import BuildReport, Embedder, Passage
+from index.records import BuildReport, Embedder, Passage, Skipped
 from index.store import Generation, current_generation, remembered_folder
 from models.errors import DocumentError
 from models.paths import documents_folder
 from models.progress import OnProgress, readable_bytes
+
+MOST = 200
+"""Documents, and files that could not be read, that are listed at once."""
 
 _SPECIAL = re.compile(r"([\\*?\[\]!# ])")
 """What means something in a pattern of ``.footnoteignore``."""
@@ -37,8 +40,17 @@ class Entry:
     id: str
     title: str
     date: str  # as the document gives it, ISO 8601; may be empty
-    characters: int
     passages: int
+    size: int | None  # bytes of the file; None if it is not there any more
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What an index holds, for a reader."""
+
+    entries: list[Entry]  # sorted by id; at most ``MOST``
+    total: int  # documents that fit
+    skipped: tuple[Skipped, ...]  # files that could not be read; fitting ones, too
 
 
 class Library:
@@ -48,6 +60,7 @@ class Library:
         """The index need not be there yet; ``embedder`` is that of ``build``."""
         self._name = name
         self._embedder = embedder
+        self._opened: Generation | None = None
 
     @property
     def folder(self) -> Path:
@@ -60,35 +73,56 @@ class Library:
         """Where the copy of the program's own documents is, once there is one."""
         return documents_folder() / self._name
 
-    @contextmanager
-    def _generation(self) -> Iterator[Generation | None]:
-        """The index as it is now, opened; None if there is none."""
+    def _generation(self) -> Generation | None:
+        """The index as it is now, opened; None if there is none.
+
+        It stays open, for to open one is to read all of it, until a newer one takes its place.
+        """
         folder = current_generation(self._name)
         if folder is None:
-            yield None
-            return
-        with closing(Generation(self._name, folder)) as generation:
-            yield generation
+            return None
+        opened = self._opened  # another thread may put a newer one in its place
+        if opened is None or opened.folder != folder:
+            opened = self._opened = Generation(self._name, folder)
+        return opened
 
     def build(self, on_progress: OnProgress | None = None) -> BuildReport:
         """Brings the index up to date with its folder. Raises as ``index.build.build``."""
         return build(self.folder, name=self._name, embedder=self._embedder, on_progress=on_progress)
 
-    def entries(self) -> list[Entry]:
-        """The documents of the index, sorted by id; none if there is no index.
+    def listing(self, words: str = "") -> Listing:
+        """The documents with ``words`` in their id or title; none if there is no index.
 
         Raises StoreError if it is damaged.
         """
-        with self._generation() as generation:
-            return [Entry(*row) for row in generation.summaries()] if generation else []
+        generation = self._generation()
+        if generation is None:
+            return Listing([], 0, ())
+        rows = generation.summaries(words)
+        folder = Path(generation.manifest.folder)
+        skipped = (one for one in generation.skipped() if words.lower() in one.path.lower())
+        return Listing(
+            [Entry(*row, _size(folder / row[0])) for row in rows[:MOST]],
+            len(rows),
+            tuple(islice(skipped, MOST)),
+        )
 
     def landscape(self, *, found: Collection[Passage] = ()) -> Landscape | None:
         """The passages in the plane, those that were ``found`` in any case.
 
-        None if there is no index. Raises as ``entries``.
+        None if there is no index. Raises as ``listing``.
         """
-        with self._generation() as generation:
-            return landscape(generation, found=found) if generation else None
+        generation = self._generation()
+        return landscape(generation, found=found) if generation else None
+
+    def holdings(self) -> list[tuple[str, int]]:
+        """The documents of the index, each with its number of passages; the largest first.
+
+        Raises as ``listing``.
+        """
+        generation = self._generation()
+        rows = generation.summaries() if generation else []
+        return sorted(((row[0], row[3]) for row in rows), key=lambda pair: -pair[1])
 
     def place(self, landscape: Landscape, text: str) -> NDArray[np.float64]:
         """Where ``text`` would be there: (2,). Raises ModelError if the embedder is not here."""
@@ -102,10 +136,13 @@ class Library:
         A name that is taken gets a number. Raises DocumentError, and copies none, if one of
         them cannot be read as a document or is too large.
         """
+        left_out = ignored(self.folder)
         for file in files:
             reason = reason_not_to_read(file, ocr=True)
             if is_hidden(file.name):
                 reason = "files with such a name are hidden, and not indexed; give it another"
+            elif left_out.match_file(file.name):
+                reason = f"a line of the folder's {IGNORE_FILE} leaves it out; change that first"
             if reason:
                 raise DocumentError(f"“{file.name}” is not added: {reason}.")
             if file.stat().st_size > MAX_BYTES:
@@ -132,7 +169,8 @@ class Library:
         Raises DocumentError if the folder cannot be written to, or this is no document of the
         index, or the only one.
         """
-        known = [entry.id for entry in self.entries()]
+        generation = self._generation()
+        known = generation.document_ids() if generation else []
         if id_ not in known or len(id_.splitlines()) > 1:
             raise DocumentError(f"“{id_}” cannot be left out: it is no document of this index.")
         if len(known) == 1:
@@ -171,6 +209,13 @@ class Library:
                 "room there, or set FOOTNOTE_HOME to another folder."
             ) from error
         return own
+
+
+def _size(file: Path) -> int | None:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return None
 
 
 def _free(folder: Path, name: str) -> Path:

@@ -17,6 +17,7 @@ class Known:
     digests: dict[str, str] = field(default_factory=dict)  # id: sha256 of the file's bytes
     copies: dict[str, tuple[str, ...]] = field(default_factory=dict)  # id: ids of its copies
     problems: dict[str, str] = field(default_factory=dict)  # sha256: why it cannot be read
+    skipped: tuple[Skipped, ...] = ()
 
 
 @dataclass
@@ -33,12 +34,18 @@ class Plan:
     removed: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     are_copies_new: bool = False
+    are_skips_new: bool = False
 
     @property
     def is_empty(self) -> bool:
         """Whether the index is up to date already."""
         return not (
-            self.added or self.changed or self.renamed or self.removed or self.are_copies_new
+            self.added
+            or self.changed
+            or self.renamed
+            or self.removed
+            or self.are_copies_new
+            or self.are_skips_new
         )
 
     def skip(self, id_: str, error: DocumentError) -> None:
@@ -100,4 +107,5 @@ def make_plan(folder: Path, known: Known, on_progress: OnProgress, *, ocr: bool 
         else:
             plan.added.append(id_)
     plan.removed = sorted(gone.values())
+    plan.are_skips_new = set(plan.skipped) != set(known.skipped)
     return plan

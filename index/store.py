@@ -28,11 +28,11 @@ from types import TracebackType
 from filelock import FileLock, Timeout
 
 from index import lexical, vectors
-from index.records import Document, Match, Passage, Rows, Section, Vectors
+from index.records import Document, Match, Passage, Rows, Section, Skipped, Vectors
 from models.errors import StoreError
 from models.paths import indexes_folder
 
-FORMAT = 2
+FORMAT = 3
 """Changes when an older program could not read, or would misread, what is written."""
 
 _VECTORS, _PASSAGES, _MANIFEST = "vectors.faiss", "passages.sqlite", "manifest.json"
@@ -50,6 +50,9 @@ _SCHEMA = """
     CREATE INDEX passages_of_document ON passages (document);
     CREATE TABLE problems (
         sha256 TEXT PRIMARY KEY, reason TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE skipped (
+        path TEXT PRIMARY KEY, reason TEXT NOT NULL
     ) STRICT;
 """
 
@@ -260,11 +263,16 @@ class Generation:
             copies=tuple(json.loads(copies)),
         )
 
-    def summaries(self) -> list[tuple[str, str, str, int, int]]:
-        """Of each document: id, title, date, characters and passages; sorted by id."""
+    def summaries(self, words: str = "") -> list[tuple[str, str, str, int]]:
+        """Of each document with ``words`` in its id or title: id, title, date and passages.
+
+        Sorted by id.
+        """
         return self._rows(
-            "SELECT d.id, d.title, d.date, length(d.text), count(p.row) FROM documents d"
-            " LEFT JOIN passages p ON p.document = d.row GROUP BY d.row ORDER BY d.id"
+            "SELECT d.id, d.title, d.date, count(p.row) FROM documents d"
+            " LEFT JOIN passages p ON p.document = d.row"
+            " WHERE instr(lower(d.id || ' ' || d.title), lower(?)) GROUP BY d.row ORDER BY d.id",
+            words,
         )
 
     def digests(self) -> dict[str, str]:
@@ -279,6 +287,11 @@ class Generation:
     def problems(self) -> dict[str, str]:
         """Why a file could not be read, by the sha256 of its bytes."""
         return dict(self._rows("SELECT sha256, reason FROM problems"))
+
+    def skipped(self) -> tuple[Skipped, ...]:
+        """The files of the folder that could not be read, and why, sorted by path."""
+        rows = self._rows("SELECT path, reason FROM skipped ORDER BY path")
+        return tuple(Skipped(*row) for row in rows)
 
     def stored(self, id_: str) -> tuple[Document, tuple[Passage, ...]]:
         """A document and its passages in order. The id must exist."""
@@ -392,6 +405,13 @@ class GenerationWriter:
     def add_problem(self, sha256: str, reason: str) -> None:
         """Remembers that the file with these bytes cannot be read, so it is not tried again."""
         self._connection.execute("INSERT OR REPLACE INTO problems VALUES (?, ?)", (sha256, reason))
+
+    def add_skipped(self, skipped: Iterable[Skipped]) -> None:
+        """Remembers which files are not in this generation, for those who ask what it holds."""
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO skipped VALUES (?, ?)",
+            ((one.path, one.reason) for one in skipped),
+        )
 
     def publish(self, embeddings: Vectors, manifest: Manifest) -> None:
         """Writes vectors and manifest, flushes all, and makes this generation current."""

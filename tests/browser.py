@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,6 +132,12 @@ def tell(answer: Answer, *, pause: Callable[[], object] = lambda: None) -> Itera
     yield Done(answer)
 
 
+def free_port() -> int:
+    """A port for a test; the system gives each of those that run side by side another."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
 def find_browser() -> str | None:
     """Chromium's path: FOOTNOTE_BROWSER, or the first one on the PATH."""
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -145,6 +152,7 @@ def open_browser(
     *,
     width: int = 1280,
     height: int = 800,
+    scale: float = 1,
     scheme: Literal["light", "dark"] = "light",
 ) -> "Iterator[BrowserContext]":
     """Chromium with a new, empty profile, that asks nothing of the network by itself."""
@@ -164,6 +172,7 @@ def open_browser(
                 "--disable-component-update",
                 "--disable-sync",
             ],
+            device_scale_factor=scale,
             viewport={"width": width, "height": height},
             color_scheme=scheme,
         )

@@ -11,8 +11,8 @@ from index.landscape import Landscape
 from index.library import Library
 from index.records import Passage
 from tests.fakes import WordEmbedder
-from tests.test_render import HOSTILE
-from ui.landscape import figure
+from tests.test_render import HOSTILE, TAGS, Page
+from ui.landscape import figure, found_list, holdings
 
 
 def library_of(folder: Path, *texts: str) -> Library:
@@ -102,3 +102,24 @@ def test_no_tag_is_left_in_what_plotly_shows(text: str) -> None:
         for own in ("<b>", "</b>", "<br>"):
             shown = [one.replace(own, "") for one in shown]
         assert not any("<" in one or "&quot;" in one for one in shown if "&" not in text)
+
+
+def test_what_the_index_holds_is_bars_the_largest_first() -> None:
+    documents = [(HOSTILE[0], 30), *((f"{n}.txt", 2) for n in range(25))]
+    plot = holdings(documents)
+    (bars,) = plot.data
+    names = plot.layout.yaxis.ticktext
+    assert bars.x[:2] == (30, 2)
+    assert len(bars.x) == 21
+    assert bars.x[-1] == 12
+    assert names[-1] == "6 further documents"
+    assert bars.customdata[0] == [HOSTILE[0]]
+    assert bars.customdata[-1] is None
+    assert "<script" not in "".join((*names, *bars.hovertext))
+
+
+def test_what_was_found_is_a_list_too() -> None:
+    page = Page(found_list([Passage(HOSTILE[0], "", HOSTILE[0], 3, 9)]))
+    assert "Found for the last question" in page.text
+    assert set(page.tags) <= TAGS
+    assert found_list([]) == ""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from index.build import SHIPPED_CORPUS, build
-from index.library import Entry, Library
+from index.library import Entry, Library, Listing
 from models.errors import DocumentError
 from models.paths import documents_folder
 from tests.fakes import WordEmbedder
@@ -28,16 +28,18 @@ def library(folder: Path) -> Library:
 
 def ids(library: Library) -> list[str]:
     library.build()
-    return [entry.id for entry in library.entries()]
+    return [entry.id for entry in library.listing().entries]
 
 
 def test_the_documents_are_listed(library: Library) -> None:
-    first, second = library.entries()
+    first, second = library.listing().entries
     assert (first.id, first.title, first.date, first.passages) == (
         "a.md", "Planes", "2019-03-24", 1,
     )  # fmt: skip
-    assert second == Entry("old [1] !/b #?.txt", "", "", len("The minister spoke."), 1)
-    assert Library("other").entries() == []
+    assert second == Entry("old [1] !/b #?.txt", "", "", 1, len("The minister spoke."))
+    assert library.listing("PLANES").entries == [first]
+    assert library.holdings() == [(first.id, 1), (second.id, 1)]
+    assert Library("other").listing() == Listing([], 0, ())
 
 
 def test_added_files_are_copied_and_none_is_overwritten(
@@ -48,7 +50,31 @@ def test_added_files_are_copied_and_none_is_overwritten(
     assert library.add([new, new]) == ["a (2).md", "a (3).md"]
     assert "Two planes" in (folder / "a.md").read_text()
     assert ids(library) == ["a (2).md", "a.md", "old [1] !/b #?.txt"]  # (3) is a copy
-    assert library.entries()[0].characters == len("Three ships sank.")
+    assert library.listing().entries[0].size == len("Three ships sank.")
+    (folder / "a.md").unlink()
+    assert library.listing("a.md").entries[0].size is None
+
+
+def test_what_cannot_be_read_is_listed(library: Library, folder: Path) -> None:
+    (folder / "tool.exe").write_bytes(b"MZ")
+    (folder / "scan.pdf").write_bytes(b"no PDF")
+    library.build()
+    skipped = library.listing().skipped
+    assert [one.path for one in skipped] == ["scan.pdf", "tool.exe"]
+    assert "format .exe is not supported" in skipped[1].reason
+    assert [one.path for one in library.listing("SCAN").skipped] == ["scan.pdf"]
+    (folder / "tool.exe").unlink()
+    library.build()
+    assert [one.path for one in library.listing().skipped] == ["scan.pdf"]
+
+
+def test_a_new_index_takes_the_place_of_the_one_that_is_open(
+    library: Library, folder: Path
+) -> None:
+    assert library.listing().total == 2
+    (folder / "c.txt").write_text("Three ships sank.")
+    build(embedder=WordEmbedder())
+    assert library.listing().total == 3
 
 
 @pytest.mark.parametrize(
@@ -57,11 +83,13 @@ def test_added_files_are_copied_and_none_is_overwritten(
         (".a.txt", 9, "hidden"),
         ("a.exe", 9, "format .exe is not supported"),
         ("b.txt", 100_000_001, "larger than 100.0 MB"),
+        ("c.bak.txt", 9, "a line of the folder's .footnoteignore leaves it out"),
     ],
 )
 def test_what_cannot_be_read_is_not_added(
     library: Library, folder: Path, name: str, size: int, says: str
 ) -> None:
+    (folder / ".footnoteignore").write_text("*.bak.txt\n")
     good, bad = folder.parent / "good.txt", folder.parent / name
     good.write_text("A good text.")
     with bad.open("wb") as file:

@@ -197,3 +197,30 @@ def test_what_is_pressed_leads_through_the_quotes() -> None:
 def test_what_is_not_there_shows_nothing(pressed: dict[str, str]) -> None:
     answer = make_answer("Who?", [("They.", "supported", [PLANES])])
     assert turned(None, [answered(answer)], pressed) is None
+
+
+def test_sections_are_listed_to_turn_to() -> None:
+    text = "One.\nIt rained.\nTwo.\nMen came. They left."
+    two = text.index("Two.")
+    sections = (
+        Section("page", "1", 0, two),
+        Section("heading", "<Two>", two, len(text)),
+        Section("row", "9", two, len(text)),
+    )
+    source = Document(id="b.pdf", title="B", text=text, sha256="0" * 64, sections=sections)
+    page = Marks(opened(View("b.pdf"), source))
+    assert "Contents (2)page 1<Two>" in page.text
+    assert "row 9" not in page.text
+    pressed = {"act": "section", "start": str(two), "end": str(two + 4)}
+    view = turned(View("b.pdf", words="rained"), [], pressed)
+    assert view
+    assert Marks(opened(view, source)).marks == [("passage", "Two.", True)]
+
+
+def test_one_section_needs_no_list_and_many_are_cut() -> None:
+    text = "word " * 300
+    sections = tuple(Section("page", str(n), n * 5, n * 5 + 5) for n in range(300))
+    many = Document(id="b.pdf", title="", text=text, sha256="0" * 64, sections=sections)
+    assert "Contents (300)" in Marks(opened(View("b.pdf"), many)).text
+    assert "and 100 more" in Marks(opened(View("b.pdf"), many)).text
+    assert "Contents" not in Marks(opened(View("b.pdf"), replace(many, sections=sections[:1]))).text

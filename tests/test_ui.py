@@ -7,22 +7,24 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from index.build import build
 from index.library import Library
 from models.errors import FootnoteError, ModelError
 from models.paths import conversations_file
 from rag.records import Event, Retrieved, Token
-from tests.browser import Scripted, make_answer, make_citation, make_hit, tell
-from tests.fakes import document
+from tests.browser import Scripted, free_port, make_answer, make_citation, make_hit, tell
+from tests.fakes import WordEmbedder, document
 from ui.app import build_page
-from ui.commands import chat, choose_port
+from ui.commands import chat, choose_port, examples_for
 from ui.history import History
 from ui.launch import launch
-from ui.session import SECONDS_BETWEEN_DRAWINGS, UNEXPECTED, Session, answer
+from ui.session import SECONDS_BETWEEN_DRAWINGS, UNEXPECTED, Session, answer, offered
 
 
 def planes(question: str) -> Iterator[Event]:
@@ -231,6 +233,32 @@ def test_a_question_while_one_is_answered_waits_in_its_box() -> None:
     assert list(events["draw_answer"](session)) == []  # of the second one: nothing to do
 
 
+def test_a_question_that_still_waits_is_taken_back() -> None:
+    events = events_of(page_of(Scripted(planes)))
+    session = state_in(events["take_question"]("First?", None))
+    events["stop"](session)
+    assert session.turns[-1].stage == "stopped"
+    assert not session.is_busy
+    assert list(events["draw_answer"](session)) == []  # when its turn comes at last
+
+
+def test_of_many_documents_some_are_offered_and_the_chosen_ones() -> None:
+    many = [document("It rained.", id_=f"{n:05}.txt") for n in range(1200)]
+    chat = Scripted(planes, *many)
+    assert offered(chat, ["01100.txt"])[-2:] == ["00999.txt", "01100.txt"]
+    assert offered(chat, ["00001.txt"])[-1] == "00999.txt"
+
+
+def test_examples_are_drawn_from_the_documents(tmp_path: Path) -> None:
+    text = "On Monday the minister met Ann Lee. Then Ann Lee left."
+    (tmp_path / "a.txt").write_text(text)
+    build(tmp_path, embedder=WordEmbedder())
+    assert examples_for("default", Scripted(planes, document(text, id_="a.txt"))) == [
+        "Which documents are there?",
+        "What do the documents say about Ann Lee?",
+    ]
+
+
 def test_an_empty_question_is_not_asked() -> None:
     events = events_of(page_of(Scripted(planes)))
     assert state_in(events["take_question"](" \n", None)).turns == []
@@ -266,8 +294,7 @@ def test_gradio_is_told_to_send_nothing_before_it_is_imported(
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:  # tests beside this one take ports, too
-        free = probe.getsockname()[1]
+    free = free_port()
     page = page_of(Scripted(planes))
     launch(page, host="127.0.0.1", port=free)
     yield free

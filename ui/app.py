@@ -15,7 +15,7 @@ from ui.history import History
 from ui.landscape_tab import LandscapeTab, Mapped
 from ui.parts import QUICK, html, pressed, warn
 from ui.past import Past
-from ui.session import Conversation, Session, answer
+from ui.session import Conversation, Session, answer, offered
 
 _REMEMBER = "(id) => history.replaceState(null, '', id ? `?conversation=${id}` : '?')"
 """Keeps the conversation in the address, so that the page comes back with it."""
@@ -130,7 +130,7 @@ class Page:
         for event, source in asked:
             self._answer(event(self.take_question, [source, self.session], self.talk, **QUICK))
         drawn = [self.menu, self.before, self.current, self.notes, self.earlier, self.source]
-        for place in [*drawn, self.past.list, self.documents.table, self.map.about]:
+        for place in [*drawn, self.past.list, self.documents.table, self.map.about, self.map.found]:
             place.act(
                 self.press,
                 [self.session, self.past.wanted],
@@ -141,7 +141,7 @@ class Page:
                 None, [self.file], None, js=_SAVE, **QUICK
             )
         self._answer(self.current.again(self.ask_again, [self.session], self.talk, **QUICK))
-        self.halt.click(self.stop, [self.session], self.controls, **QUICK)
+        self.halt.click(self.stop, [self.session], self.talk, **QUICK)
         self.renew.click(self.start_again, None, [*self.talk, self.chosen], **QUICK)
         self.address.change(None, [self.address], None, js=_REMEMBER, **QUICK)
         self.chosen.change(
@@ -250,6 +250,11 @@ class Page:
         if session is None or not session.is_busy:
             return self._controls_for(session)
         session.stopping.set()
+        if session.turns[-1].stage == "waiting":  # its turn may come much later, or never
+            session.turns[-1].stop()
+            session.put_back()
+            self.past.keep(session)
+            return self._drawn(session)
         return {self.halt: gr.update(value="Stopping…", interactive=False)}
 
     def start_again(self) -> dict[Any, Any]:
@@ -270,7 +275,7 @@ class Page:
         id_ = request.query_params.get("conversation", "")
         session = self.past.resumed(id_, self._chat) if id_ else None
         return {
-            self.chosen: gr.update(choices=self._chat.documents()),
+            self.chosen: gr.update(choices=offered(self._chat)),
             **(self._drawn(session) if session else {}),
             **self.past.listed("", session),
         }
@@ -327,9 +332,8 @@ class Page:
 
     def _only(self, found: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
         """The list of documents tells ``choose`` that it has changed."""
-        choices = self._chat.documents()
-        chosen = [name for name in choices if name == found["document"]]
-        return {self.chosen: gr.update(choices=choices, value=chosen)}
+        chosen = [name for name in self._chat.documents() if name == found["document"]]
+        return {self.chosen: gr.update(choices=offered(self._chat, chosen), value=chosen)}
 
     def _resume(self, found: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
         if session.is_busy:

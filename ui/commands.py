@@ -34,6 +34,9 @@ EXAMPLES = [
 ]
 """Questions about the shipped corpus, to begin with."""
 
+_LOOKED_AT, _READ_OF_EACH = 50, 20_000
+"""Documents, and characters of each, from which questions to begin with are drawn."""
+
 
 @click.command()
 @options.opening
@@ -77,7 +80,7 @@ def chat(*, host: str, port: int | None, is_opening: bool | None, **opening: Any
     serve(
         conversation,
         name=opening["name"],
-        examples=examples_for(opening["name"]),
+        examples=examples_for(opening["name"], conversation),
         host=host,
         port=chosen,
         is_opening=is_opening,
@@ -145,12 +148,17 @@ def _served(
     page.close(verbose=False)
 
 
-def examples_for(name: str) -> list[str]:
-    """``EXAMPLES`` if the index ``name`` is of the shipped corpus, else what any can be asked."""
+def examples_for(name: str, chat: "Conversation") -> list[str]:
+    """``EXAMPLES`` for the shipped corpus; questions drawn from other documents."""
     from index.build import SHIPPED_CORPUS  # noqa: PLC0415  (start-up time)
     from index.store import remembered_folder  # noqa: PLC0415
+    from rag.topic import suggested  # noqa: PLC0415
 
-    return EXAMPLES if remembered_folder(name) == SHIPPED_CORPUS else ["Which documents are there?"]
+    if remembered_folder(name) == SHIPPED_CORPUS:
+        return EXAMPLES
+    documents = map(chat.document, chat.documents()[:_LOOKED_AT])
+    texts = (document.text[:_READ_OF_EACH] for document in documents if document)
+    return ["Which documents are there?", *suggested(texts, limit=2)]
 
 
 def choose_port(host: str, port: int | None) -> int:

@@ -12,10 +12,10 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from index.commands import report_lines
-from index.library import Entry
-from index.records import BuildReport
+from index.library import MOST, Entry, Listing
+from index.records import BuildReport, Skipped
 from models.errors import FootnoteError
-from models.progress import OnProgress, Progress, readable_bytes
+from models.progress import OnProgress, Progress, counted, readable_bytes
 from ui.render import act, alert, plain
 from ui.session import UNEXPECTED
 
@@ -31,8 +31,8 @@ class Shelf(Protocol):
     def folder(self) -> Path:
         """The folder of the documents."""
 
-    def entries(self) -> list[Entry]:
-        """The documents of the index."""
+    def listing(self, words: str = "") -> Listing:
+        """The documents of the index, those with ``words`` in their names."""
 
     def left_out(self) -> list[str]:
         """The files that are left out by request."""
@@ -50,36 +50,56 @@ class Shelf(Protocol):
         """Brings the index up to date."""
 
 
-def listed(shelf: Shelf) -> str:
-    """The documents as a table, and what is left out; or why they cannot be listed."""
+def listed(shelf: Shelf, words: str = "") -> str:
+    """The documents as a table, what could not be read, and what is left out.
+
+    Only those with ``words`` in their names. If they cannot be listed, it says why.
+    """
     try:
-        entries, left_out = shelf.entries(), shelf.left_out()
+        listing, left_out = shelf.listing(words), shelf.left_out()
     except FootnoteError as error:
         return alert(str(error))
-    rows = "".join(map(_row, entries))
-    head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    problems = "".join(map(_problem, listing.skipped))
     gone = "".join(
         f"<li><bdi>{plain(id_)}</bdi> "
         f"{act('Take in', 'take-in', event='shelve', id=id_, name=f'Take in {id_}')}</li>"
-        for id_ in left_out
+        for id_ in left_out[:MOST]
+        if words.lower() in id_.lower()
     )
     return (
-        f'<p class="quiet">The files are in <bdi>{plain(str(shelf.folder))}</bdi>.</p>'
-        f"{table if entries else '<p>No document is indexed yet.</p>'}"
+        f'<p class="quiet">{counted(listing.total, "document")}{_more(listing)}. '
+        f"The files are in <bdi>{plain(str(shelf.folder))}</bdi>.</p>"
+        + (_table(listing.entries) if listing.entries else "")
+        + (f'<h3>Could not be read</h3><ul class="problems">{problems}</ul>' if problems else "")
         + (f'<h3>Left out</h3><ul class="left-out">{gone}</ul>' if gone else "")
     )
 
 
-_COLUMNS = ("Document", "Date", "Characters", "Passages", "")
+def _more(listing: Listing) -> str:
+    shown = len(listing.entries)
+    return f"; the first {shown}: find others by name" if shown < listing.total else ""
+
+
+def _problem(skipped: Skipped) -> str:
+    return f"<li><bdi>{plain(skipped.path)}</bdi>: {plain(skipped.reason)}</li>"
+
+
+_COLUMNS = ("Document", "Date", "Size", "Passages", "")
+
+
+def _table(entries: list[Entry]) -> str:
+    head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
+    rows = "".join(map(_row, entries))
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def _row(entry: Entry) -> str:
     title = f'<br><span dir="auto">{plain(entry.title)}</span>' if entry.title else ""
+    size = "file is gone" if entry.size is None else readable_bytes(entry.size)
     out = act("Leave out", "leave-out", event="shelve", id=entry.id, name=f"Leave out {entry.id}")
     return (
         f'<tr><th scope="row"><bdi>{plain(entry.id)}</bdi>{title}</th>'
-        f"<td>{plain(entry.date)}</td><td>{entry.characters:,}</td><td>{entry.passages:,}</td>"
+        f"<td>{plain(entry.date)}</td><td>{size}</td><td>{entry.passages:,}</td>"
         f"<td>{act('Read', 'open', document=entry.id, name=f'Read {entry.id}')} "
         f"{out}</td></tr>"
     )

@@ -11,7 +11,7 @@ from index.records import BuildReport
 from models.progress import OnProgress, readable_bytes
 from ui.documents import Shelf, following, listed
 from ui.parts import QUICK, html, pressed
-from ui.session import Conversation
+from ui.session import Conversation, offered
 
 
 class DocumentsTab:
@@ -31,6 +31,12 @@ class DocumentsTab:
             )
             self.rebuild = gr.Button("Bring the index up to date", size="sm", scale=0)
             self.news = html("")
+            self.words = gr.Textbox(
+                label="Find a document",
+                placeholder="Find a document",
+                show_label=False,
+                container=False,
+            )
             self.table = html("")
 
     def wire(self, chosen: gr.Dropdown, chat: Conversation) -> None:
@@ -43,20 +49,23 @@ class DocumentsTab:
             "api_visibility": "private",
         }
         changed = [self.news, self.table, self.files, chosen]
-        self.tab.select(self.show, None, [self.table], **QUICK)
-        self.rebuild.click(self.bring_up_to_date, None, changed, **building)
-        self.files.upload(self.add, [self.files], changed, **building)
-        self.table.shelve(self.shelve, None, changed, **building)
+        self.tab.select(self.show, [self.words], [self.table], **QUICK)
+        self.words.change(
+            self.show, [self.words], [self.table], trigger_mode="always_last", **QUICK
+        )
+        self.rebuild.click(self.bring_up_to_date, [self.words], changed, **building)
+        self.files.upload(self.add, [self.words, self.files], changed, **building)
+        self.table.shelve(self.shelve, [self.words], changed, **building)
 
-    def show(self) -> dict[Any, Any]:
-        """The documents as they are now."""
-        return {self.table: listed(self._shelf)}
+    def show(self, words: str) -> dict[Any, Any]:
+        """The documents as they are now, those with ``words`` in their names."""
+        return {self.table: listed(self._shelf, words.strip())}
 
-    def bring_up_to_date(self) -> Iterator[dict[Any, Any]]:
+    def bring_up_to_date(self, words: str) -> Iterator[dict[Any, Any]]:
         """Build the index again."""
-        yield from self._build(lambda: None)
+        yield from self._build(lambda: None, words)
 
-    def add(self, files: list[str]) -> Iterator[dict[Any, Any]]:
+    def add(self, words: str, files: list[str]) -> Iterator[dict[Any, Any]]:
         """Take the files in, and build."""
         paths = list(map(Path, files))
 
@@ -67,15 +76,15 @@ class DocumentsTab:
                 for path in paths:
                     path.unlink(missing_ok=True)  # what the browser sent is copied now
 
-        yield from self._build(take)
+        yield from self._build(take, words)
 
-    def shelve(self, event: gr.EventData) -> Iterator[dict[Any, Any]]:
+    def shelve(self, words: str, event: gr.EventData) -> Iterator[dict[Any, Any]]:
         """Leave a document out or take it in again, and build."""
         found = pressed(event)
         change = self._shelf.leave_out if found["act"] == "leave-out" else self._shelf.take_in
-        yield from self._build(lambda: change(found["id"]))
+        yield from self._build(lambda: change(found["id"]), words)
 
-    def _build(self, change: Callable[[], object]) -> Iterator[dict[Any, Any]]:
+    def _build(self, change: Callable[[], object], words: str) -> Iterator[dict[Any, Any]]:
         def work(on_progress: OnProgress) -> BuildReport:
             change()
             return self._shelf.build(on_progress)
@@ -83,7 +92,7 @@ class DocumentsTab:
         for news in following(work):
             yield {self.news: news}
         yield {
-            self.table: listed(self._shelf),
+            **self.show(words),
             self.files: None,
-            self._chosen: gr.update(choices=self._chat.documents()),
+            self._chosen: gr.update(choices=offered(self._chat)),
         }

@@ -1,8 +1,9 @@
-"""The plot of the passages by meaning."""
+"""The plots of the collection: its passages by meaning, and what it holds."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,7 +12,8 @@ from plotly.colors import qualitative
 
 from index.landscape import Landscape
 from index.records import Passage
-from ui.render import plain, shorten
+from models.progress import counted
+from ui.render import act, plain, shorten
 
 _NAMED = 10
 """Documents with a colour and a place in the legend of their own; the others share one."""
@@ -19,7 +21,17 @@ _NAMED = 10
 _HOVER = 240  # characters of a passage
 _LINE = 60  # characters of one line of it
 
+_BARS = 20
+
 _INK = "#78716c"  # legible on light and on dark
+
+_LOOK: dict[str, Any] = {
+    "margin": {"l": 0, "r": 0, "t": 8, "b": 8},
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    "font": {"color": _INK, "size": 13},
+    "hoverlabel": {"align": "left"},
+}
 
 
 def figure(
@@ -63,16 +75,60 @@ def figure(
         )
     axis = {"visible": False}
     plot.update_layout(
+        _LOOK,
         xaxis=axis,
         yaxis=axis | {"scaleanchor": "x"},
         height=560,
-        margin={"l": 0, "r": 0, "t": 8, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": _INK, "size": 13},
-        hoverlabel={"align": "left"},
         legend={"itemsizing": "constant", "orientation": "h", "y": -0.02, "yanchor": "top"},
         showlegend=True,
+    )
+    return plot
+
+
+def found_list(found: Sequence[Passage]) -> str:
+    """The passages that were found for the last question, to be read without the plot."""
+    items = "".join(
+        f"<li><bdi>{plain(shorten(one.document, 60))}</bdi>: "
+        f'<span dir="auto">{plain(shorten(one.text, _LINE))}</span> '
+        f"{act('Read', 'open', document=one.document, start=one.start, end=one.end)}</li>"
+        for one in found
+    )
+    return f"<h3>Found for the last question</h3><ul>{items}</ul>" if items else ""
+
+
+def holdings(documents: Sequence[tuple[str, int]]) -> go.Figure:
+    """How many passages each of ``documents`` has: bars, the largest on top.
+
+    Only of the largest; the others are one bar. Each has its document as custom data.
+    """
+    shown: list[tuple[str, int, list[str] | None]] = [
+        (name, count, [name]) for name, count in documents[:_BARS]
+    ]
+    if others := documents[_BARS:]:
+        total = sum(count for _, count in others)
+        shown.append((counted(len(others), "further document"), total, None))
+    plot = go.Figure(
+        go.Bar(
+            x=[count for _, count, _ in shown],
+            y=list(range(len(shown))),  # names that were cut may be the same
+            customdata=[opens for _, _, opens in shown],
+            hovertext=[f"{_shown(name)}: {counted(count, 'passage')}" for name, count, _ in shown],
+            hoverinfo="text",
+            orientation="h",
+            marker={"color": qualitative.Safe[0]},
+        )
+    )
+    plot.update_layout(
+        _LOOK,
+        xaxis={"title": "passages", "fixedrange": True, "gridcolor": "rgba(120,113,108,0.25)"},
+        yaxis={
+            "autorange": "reversed",
+            "automargin": True,
+            "fixedrange": True,
+            "tickvals": list(range(len(shown))),
+            "ticktext": [_shown(shorten(name, 40)) for name, _, _ in shown],
+        },
+        height=90 + 28 * len(shown),
     )
     return plot
 

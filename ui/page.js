@@ -4,8 +4,9 @@
 //                what is typed in the inputs of the same data-form (or .search)
 //   data-quote   shows the quote while its mark is pointed at or has the focus
 //   data-copy    copies a text
+//   data-focus   gets the focus when it is drawn because something was pressed
 //
-// A point of the plot is told like a press of data-act="open".
+// A point of a plot is told like a press of data-act="open".
 //
 // Texts of documents are only ever set as textContent, so none of them comes to life.
 
@@ -58,12 +59,12 @@
 		else hide();
 	});
 	// To reach a mark by Tab may scroll it into sight.
-	const follow = ({ target }) => {
+	const keepBeside = ({ target }) => {
 		if (!marked || card.contains(target)) return;
 		if (marked === document.activeElement) putBeside(marked);
 		else hide();
 	};
-	document.addEventListener("scroll", follow, true);
+	document.addEventListener("scroll", keepBeside, true);
 
 	function tell(button) {
 		const form = button.closest("[data-form], .search");
@@ -73,6 +74,30 @@
 		delete detail.place;
 		button.dispatchEvent(new CustomEvent("footnote", { bubbles: true, detail }));
 	}
+
+	// Who works with the keyboard goes on where they are: on the button that they pressed, if it
+	// is drawn again; in what they opened; and where they opened it, when it is closed.
+	let pressed = null;
+	let opener = null;
+
+	function follow(button) {
+		const act = button.dataset.act;
+		pressed = act === "edit" ? null : button.textContent;
+		if (act === "edit") document.querySelector(".composer textarea")?.focus();
+		if (act === "close") opener?.focus();
+		else if (!button.closest(".reader")) opener = button;
+	}
+
+	window.footnoteDrawn = (element) => {
+		element.querySelector("#shown")?.scrollIntoView({ block: "center" });
+		if (pressed === null) return;
+		const buttons = [...element.querySelectorAll("[data-act]")];
+		const next = element.querySelector("[data-focus]");
+		const target = next?.matches("input") ? next : buttons.find((one) => one.textContent === pressed) ?? next;
+		if (!target) return;
+		pressed = null;
+		target.focus({ preventScroll: true });
+	};
 
 	async function copy(button) {
 		button.dataset.label ??= button.textContent;
@@ -91,25 +116,30 @@
 		event.preventDefault();
 		hide();
 		if (button.dataset.copy !== undefined) copy(button);
-		else tell(button);
+		else {
+			tell(button);
+			follow(button);
+		}
 		document.querySelector("#shown")?.scrollIntoView({ block: "center" }); // if it stays the same
 	});
 
 	// Plotly draws the points some time after the plot was sent.
 	window.footnoteOpensPoints = (tries = 50) => {
-		const plot = document.querySelector(".map .js-plotly-plot");
-		if (!plot?.on) {
+		const plots = [...document.querySelectorAll(".map .js-plotly-plot")];
+		if (plots.length < 2 || !plots.every((plot) => plot.on)) {
 			if (tries) setTimeout(window.footnoteOpensPoints, 100, tries - 1);
 			return;
 		}
-		plot.removeAllListeners?.("plotly_click");
-		plot.on("plotly_click", ({ points: [point] }) => {
-			if (!point.customdata) return;
-			const [file, start, end] = point.customdata;
-			const detail = { act: "open", document: file, start, end };
-			const about = document.querySelector(".map .html-container > *");
-			about.dispatchEvent(new CustomEvent("footnote", { bubbles: true, detail }));
-		});
+		for (const plot of plots) {
+			plot.removeAllListeners?.("plotly_click");
+			plot.on("plotly_click", ({ points: [point] }) => {
+				if (!point.customdata) return;
+				const [file, start, end] = point.customdata;
+				const detail = { act: "open", document: file, start, end };
+				const about = document.querySelector(".map .html-container > *");
+				about.dispatchEvent(new CustomEvent("footnote", { bubbles: true, detail }));
+			});
+		}
 	};
 
 	document.addEventListener("keydown", (event) => {

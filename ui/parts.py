@@ -19,9 +19,9 @@ const events = ["act", "again", "save", "shelve"];
 element.addEventListener("footnote", ({ detail }) => {
     trigger(events.includes(detail.event) ? detail.event : "act", detail);
 });
-watch("value", () => element.querySelector("#shown")?.scrollIntoView({ block: "center" }));
+watch("value", () => window.footnoteDrawn(element));
 """
-"""Hands on what page.js tells, and brings the marked words of a source into sight."""
+"""Hands on what page.js tells, and tells it what was drawn."""
 
 
 def html(value: str) -> gr.HTML:

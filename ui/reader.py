@@ -18,6 +18,11 @@ from ui.turn import Turn
 PART = 40_000
 """Characters of a document that are shown at once."""
 
+_LISTED = 200
+"""Sections that the list of contents names at most."""
+
+_HEAD = 80  # characters of a section that are marked when it is opened
+
 _NAMED = ("page", "slide", "sheet", "chapter", "message", "record")
 """Sections whose names do not stand in the text."""
 
@@ -66,6 +71,8 @@ def turned(view: View | None, turns: Sequence[Turn], pressed: Mapping[str, str])
             shown = replace(view, words=pressed.get("words", "").strip(), found=0, part=None)
         case "find-step" if view:
             shown = replace(view, found=at, part=None)
+        case "section" if view:
+            shown = View(view.document, others=view.others, spot=_spot(pressed))
         case "part" if view:
             shown = replace(view, part=at)
         case _:
@@ -168,6 +175,7 @@ def opened(view: View, document: Document | None) -> str:
         _citation_steps(view),
         _facts(document),
         _search(view, len(found)),
+        _contents(document),
         gone,
         turned,
         body,
@@ -178,7 +186,8 @@ def opened(view: View, document: Document | None) -> str:
 def _frame(heading: str, *content: str) -> str:
     back = act("Back to the quotes", "close")
     return (
-        f'<section class="reader" aria-label="Source"><div class="steps">{back}</div>'
+        f'<section class="reader" aria-label="Source" tabindex="-1" data-focus>'
+        f'<div class="steps">{back}</div>'
         f'<h3 dir="auto">{plain(heading)}</h3>{"".join(content)}</section>'
     )
 
@@ -226,6 +235,28 @@ def _search(view: View, count: int) -> str:
         f' placeholder="Find in this document" value="{plain(view.words)}">'
         f"{act('Find', 'find')}{result}{steps}</div>"
     )
+
+
+def _contents(document: Document) -> str:
+    """The sections, to turn to; no rows, which are many and say little by their names."""
+    sections = [one for one in document.sections if one.kind != "row" and one.start < one.end]
+    if len(sections) < 2:  # one is all of the document
+        return ""
+    items = "".join(f"<li>{_turn_to(one, document.text)}</li>" for one in sections[:_LISTED])
+    more = len(sections) - _LISTED
+    last = f"<li>and {more:,} more</li>" if more > 0 else ""
+    return (
+        f"<details><summary>Contents ({len(sections):,})</summary>"
+        f'<ul class="contents" dir="auto">{items}{last}</ul></details>'
+    )
+
+
+def _turn_to(section: Section, text: str) -> str:
+    """What turns to a section; its first line is marked then."""
+    line = text.find("\n", section.start, section.end)
+    end = min(section.end if line <= section.start else line, section.start + _HEAD)
+    name = section.label if section.kind == "heading" else f"{section.kind} {section.label}"
+    return act(name, "section", start=section.start, end=end)
 
 
 def _part_steps(view: View, number: int, count: int) -> str:

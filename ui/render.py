@@ -275,7 +275,7 @@ def history(kept: Iterable[Kept], *, current: str, renaming: str = "", deleting:
 
 def _title_of(one: Kept) -> str:
     return (
-        '<div class="reason" data-form><input name="title" aria-label="Title"'
+        '<div class="reason" data-form><input name="title" aria-label="Title" data-focus'
         f' value="{plain(one.title)}">{act("Keep", "retitle", id=one.id)}</div>'
     )
 

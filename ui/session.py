@@ -4,7 +4,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
@@ -15,6 +15,9 @@ from ui.reader import View
 from ui.turn import Turn
 
 SECONDS_BETWEEN_DRAWINGS = 1 / 15  # Gradio compares the whole value at each one
+
+MOST_OFFERED = 1000
+"""Documents that can be chosen from a list; others are found among the documents."""
 
 UNEXPECTED = "Something went wrong inside Footnote; the terminal it runs in shows the details."
 
@@ -112,6 +115,12 @@ class Session:
     def turn(self, number: int) -> Turn | None:
         """The turn of that number."""
         return self.turns[number - 1] if 0 < number <= len(self.turns) else None
+
+
+def offered(chat: Conversation, chosen: Sequence[str] = ()) -> list[str]:
+    """The documents to choose from; of many only the first, and those that are ``chosen``."""
+    first = chat.documents()[:MOST_OFFERED]
+    return [*first, *(one for one in chosen if one not in first)]
 
 
 def last_answer(turns: list[Turn]) -> Answer | None:
