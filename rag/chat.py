@@ -2,30 +2,27 @@
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
 
 from index.cross_encoder import CrossEncoderEntailment, CrossEncoderReranker
-from index.records import Document, Entailment, Hit, Reading
+from index.records import Document, Entailment, Hit
 from index.search import Index
 from models.errors import QuestionError
 from models.resolve import resolve_llm
 from rag.answerable import STRICTNESS, Signs
-from rag.choose import Judge, choose
+from rag.choose import weigh
 from rag.cite import Footnotes
 from rag.collection import asks_about_collection, describe
 from rag.draft import Draft, is_refusal
-from rag.evidence import Evidences
 from rag.generate import Generate, LlamaCpp
+from rag.matter import Matter, Search, Turn
 from rag.parts import joined, parts_of
 from rag.prompt import (
     ANSWER_RULES,
     JUDGE_RULES,
     Message,
-    answer_messages,
-    points_back,
 )
 from rag.records import (
     REFUSAL,
@@ -42,12 +39,6 @@ from rag.records import (
 from rag.support import SupportCheck
 from rag.topic import told_about, topic_of
 
-PASSAGES = 8
-"""Passages that are found for a question; the model reads the sentences of them that matter."""
-
-_LEAST_SIMILARITY = 0.2
-"""Cosine below which a passage has nothing to do with a question (all-MiniLM-L6-v2)."""
-
 _LONGEST_QUESTION = 400
 """Words. A longer one would crowd out the passages."""
 
@@ -55,42 +46,6 @@ _ANSWER_TOKENS = 200
 
 _SURE = -0.2
 """Mean log-probability of its tokens from which an answer is not written a second time."""
-
-
-class Search(Protocol):
-    """What finds passages and vouches for their text. The real one is ``index.Index``."""
-
-    def current(self) -> "Search":
-        """Itself, or what has taken its place since the documents were indexed again."""
-
-    def search(self, query: str, *, limit: int) -> list[Hit]:
-        """The best passages for ``query``, best first."""
-
-    def document(self, id_: str, /) -> Document | None:
-        """The document with that id."""
-
-    def document_ids(self) -> list[str]:
-        """The id of every document that is searched, sorted."""
-
-    def only(self, documents: Iterable[str] | None, /) -> "Search":
-        """The same, in those of its documents alone; itself if it is None."""
-
-    def read(self, texts: list[str]) -> list[Reading]:
-        """``texts`` with a vector for each, and one for each of their tokens."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """The last question and answer, and the passages that were read for them."""
-
-    question: str
-    answer: str
-    hits: tuple[Hit, ...]
-
-    @property
-    def texts(self) -> list[str]:
-        """What a new question can point back to."""
-        return [self.question] if self.answer == REFUSAL else [self.question, self.answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +85,8 @@ class Chat:
         self._strictness = strictness
         self._is_lenient = is_lenient
         self._entailment = entailment
-        self._last: _Turn | None = None
+        self._last: Turn | None = None
+        self._ahead: Matter | None = None  # of the question that was read ahead, or is answered
 
     @classmethod
     def open(
@@ -177,7 +133,7 @@ class Chat:
             entailment=self._entailment,
         )
         if after:
-            chat._last = _Turn(after.question, after.text, ())
+            chat._last = Turn(after.question, after.text, ())
         return chat
 
     def documents(self) -> list[str]:
@@ -243,39 +199,57 @@ class Chat:
         self._last = replace(last, question=question, answer=answer.text) if last else None
         yield Done(answer)
 
+    def read_ahead(self, question: str, *, is_wanted: Callable[[], bool]) -> None:
+        """Does for ``question``, which may be asked next, what can be done before it is.
+
+        Ends early when it is no longer wanted. Nobody else may use the chat meanwhile.
+        """
+        with suppress(QuestionError):
+            question = check_question(question)
+            if asks_about_collection(question):
+                return
+            matter = self._matter_of(parts_of(question)[0], self._last)
+            if topic_of(matter.question) or not (is_wanted() and matter.hits):
+                return
+            for _ in weigh(matter.evidences, matter.judge):
+                if not is_wanted():
+                    return
+            self._generate.read(matter.messages())
+
+    def _matter_of(self, question: str, last: Turn | None) -> Matter:
+        """What is found for a question that asks one thing; known already if it was read ahead."""
+        search = self._search.current()
+        ahead = self._ahead
+        if ahead is None or ahead.key != (question, last, search):
+            ahead = self._ahead = Matter(question, last, search, self._generate)
+        return ahead
+
     def _answer(
         self,
         question: str,
-        last: _Turn | None,
+        last: Turn | None,
         *,
         started: float,
         known: Sequence[Citation],
-    ) -> Generator[Event, None, tuple[Answer, _Turn]]:
+    ) -> Generator[Event, None, tuple[Answer, Turn]]:
         """The answer to a question that asks one thing, after ``last``; its events before."""
         # 1. Find passages, for what the question means in this conversation.
-        last = last if points_back(question) else None
-        topic = topic_of(question)
-        query = " ".join([*(last.texts if last else []), topic or question])
-        found = self._search.search(query, limit=PASSAGES)
-        hits = tuple(found) if any(h.similarity >= _LEAST_SIMILARITY for h in found) else ()
+        matter = self._matter_of(question, last)
+        hits = matter.hits
         searched = time.monotonic() - started
         yield Retrieved(hits)
 
         # 2. Let the model write from them, or let the documents speak for themselves.
         made = _Made(hits)
         if hits:
-            beside = _new(last.hits if last else (), hits)
-            evidences = Evidences([*hits, *beside], self._search.read)
             footnotes = partial(Footnotes, self._search.document, known=known)
-            told = told_about(topic, evidences, footnotes()) if topic else ()
-            if told:
-                made = yield from self._tell(told, hits)
-            else:
-                made = yield from self._draft(question, last, evidences, footnotes)
+            topic = topic_of(question)
+            told = told_about(topic, matter.evidences, footnotes()) if topic else ()
+            made = yield from (self._tell(told, hits) if told else self._draft(matter, footnotes))
         first = made.first_token - started if made.first_token else None
         answer = Answer(
             question=question,
-            query=query,
+            query=matter.query,
             text=made.text,
             sentences=made.sentences,
             is_refusal=not made.sentences,
@@ -284,7 +258,7 @@ class Chat:
             signs=made.signs,
             timings=Timings(searched, first, time.monotonic() - started, made.tokens),
         )
-        return answer, _Turn(question, made.text, made.read)
+        return answer, Turn(question, made.text, made.read)
 
     def _tell(
         self, told: Sequence[Sentence], hits: tuple[Hit, ...]
@@ -298,24 +272,15 @@ class Chat:
         return _Made(hits, text, tuple(told), first_token=first_token)
 
     def _draft(
-        self,
-        question: str,
-        last: _Turn | None,
-        evidences: Evidences,
-        footnotes: Callable[[], Footnotes],
+        self, matter: Matter, footnotes: Callable[[], Footnotes]
     ) -> Generator[Event, None, _Made]:
-        """What the model writes from the best of ``evidences``, and what of it stands."""
-        before = last.texts if last else []
-        check = SupportCheck(evidences, entailment=self._entailment)
-        judge = Judge(self._generate, question, before)
-        choice = choose(evidences, judge)
-        excerpts = evidences.in_context(choice.evidence)
-        messages = answer_messages(question, excerpts, before=before)
+        """What the model writes from the best of the evidence, and what of it stands."""
+        evidences, choice = matter.evidences, matter.choice
         begin = partial(
             Draft,
-            question,
-            check,
-            before=last.question if last else "",
+            matter.question,
+            SupportCheck(evidences, entailment=self._entailment),
+            before=matter.last.question if matter.last else "",
             chosen=choice.evidence,
             is_lenient=self._is_lenient,
         )
@@ -323,7 +288,7 @@ class Chat:
         # 1. Each sentence is checked when it is whole.
         first_token = None
         draft = begin(footnotes())
-        with closing(self._write(draft, messages)) as events:
+        with closing(self._write(draft, matter.messages())) as events:
             for event in events:
                 first_token = first_token or time.monotonic()
                 yield event
@@ -332,10 +297,9 @@ class Chat:
         # 2. An unsure answer is written once more, from the whole passage of the best
         #    sentence; the one that can stand counts, or else the surer one.
         if choice.odds > 0 and (draft.confidence < _SURE or not draft.quotes()):
-            around = evidences.passage_of(choice.evidence[0])
-            messages = answer_messages(question, [around], before=before)
+            around = matter.messages([evidences.passage_of(choice.evidence[0])])
             again = begin(footnotes())
-            with closing(self._write(again, messages)) as events:
+            with closing(self._write(again, around)) as events:
                 for _ in events:
                     yield Token("")  # lets the reader stop it
             tokens += again.tokens
@@ -348,9 +312,9 @@ class Chat:
             chosen = begin(footnotes(), text=choice.evidence[0].text)
             if quotes := chosen.quotes():
                 draft = chosen
-        odds = judge.odds(quotes) if quotes else 0.0
+        odds = matter.judge.odds(quotes) if quotes else 0.0
         text, sentences, signs = draft.finish(odds=odds, strictness=self._strictness)
-        read = tuple(excerpt.hit for excerpt in excerpts)
+        read = tuple(excerpt.hit for excerpt in matter.excerpts)
         return _Made(read, text, sentences, signs, first_token, tokens)
 
     def _write(self, draft: Draft, messages: list[Message]) -> Generator[Event, None, None]:
@@ -364,7 +328,7 @@ class Chat:
     def _describe(self, question: str, started: float) -> Answer:
         """Which documents there are: nothing is searched, and no model is asked."""
         text, sentences = describe(self._search.document_ids(), self._search.document)
-        self._last = _Turn(question, text, ())
+        self._last = Turn(question, text, ())
         return Answer(
             question=question,
             query=question,
@@ -382,12 +346,6 @@ def load_model(model: str | None = None) -> LlamaCpp:
     generate = LlamaCpp(resolve_llm(model))
     generate.read_ahead(ANSWER_RULES, JUDGE_RULES)
     return generate
-
-
-def _new(hits: Iterable[Hit], known: Iterable[Hit]) -> list[Hit]:
-    """Those of ``hits`` whose passages are not among the ``known``."""
-    passages = {hit.passage for hit in known}
-    return [hit for hit in hits if hit.passage not in passages]
 
 
 def check_question(question: str) -> str:

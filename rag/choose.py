@@ -6,7 +6,7 @@ many near ones. docs/notes.md has the figures.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rag.evidence import Evidence, Evidences, Excerpt
@@ -57,17 +57,21 @@ class Choice:
         return self.odds >= _CLEAR_YES
 
 
-def choose(evidences: Evidences, judge: Judge) -> Choice:
-    """The sentence that answers best, and further ones of which the model says so, too.
+def weigh(evidences: Evidences, judge: Judge) -> Iterator[tuple[float, float, Evidence]]:
+    """The sentences that may answer: score, the model's word, and the sentence, one by one.
 
     For a question that leans on the last one, sentences are ranked with that one and without
     it: with it alone, what answered the last one would come first again.
     """
-    weighed = []
     asked = [judge.question, *(f"{before} {judge.question}" for before in judge.before[:1])]
     for score, item in evidences.nearest(asked, limit=_LOOKED_AT):
         odds = judge.odds(evidences.in_context([item]))
-        weighed.append((score + _WORD * odds, odds, item))
+        yield score + _WORD * odds, odds, item
+
+
+def choose(evidences: Evidences, judge: Judge) -> Choice:
+    """The sentence that answers best, and further ones of which the model says so, too."""
+    weighed = list(weigh(evidences, judge))
     if not weighed:
         return Choice()
     (_, odds, best), *others = sorted(weighed, key=lambda one: -one[0])

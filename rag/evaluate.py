@@ -17,7 +17,8 @@ from torchmetrics.functional.text import squad
 
 from index.records import Document, Hit, Reading
 from models.progress import OnProgress, Progress
-from rag.chat import Chat, Search
+from rag.chat import Chat
+from rag.matter import Search
 from rag.questions import Gold, Question
 from rag.records import Answer, Citation
 

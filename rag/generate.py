@@ -42,6 +42,9 @@ class Generate(Protocol):
     def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[Piece, None, None]:
         """The answer, piece by piece; closing the iterator stops the model."""
 
+    def read(self, messages: list[Message]) -> None:
+        """Reads what an answer will be asked for with, so that it need not be read then."""
+
     def yes(self, messages: list[Message]) -> float:
         """How much likelier a yes than a no is as the answer's first word: the log of the ratio."""
 
@@ -97,6 +100,11 @@ class LlamaCpp:
                 if text:
                     yield Piece(text, tuple(logprobs))
                     logprobs.clear()
+
+    def read(self, messages: list[Message]) -> None:
+        """Reads ``messages``; the next call, if it begins with them, goes on from there."""
+        with self._turn:
+            self._llama.create_chat_completion(messages=messages, temperature=0.0, max_tokens=1)
 
     def read_ahead(self, *beginnings: list[Message]) -> None:
         """Reads what conversations begin with, so that no question waits for it.

@@ -36,10 +36,14 @@ class Scripted:
     def __init__(self, script: Script, *documents: Document) -> None:
         self.script = script
         self.questions: list[str] = []
+        self.read_for: list[str] = []
         self.handed_out: list[Scripted] = []
         self.after: Answer | None = None
         self.chosen: list[str] | None = None
         self._documents = {document.id: document for document in documents}
+
+    def read_ahead(self, question: str, *, is_wanted: Callable[[], bool]) -> None:
+        self.read_for.append(question)
 
     def fresh(self, *, after: Answer | None = None) -> "Scripted":
         self.handed_out.append(Scripted(self.script, *self._documents.values()))

@@ -107,6 +107,7 @@ class ScriptedModel:
         self.odds = odds
         self.asked: list[list[Message]] = []
         self.judged: list[list[Message]] = []
+        self.read_before: list[list[Message]] = []
         self.pieces_written = 0
 
     def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[Piece, None, None]:
@@ -117,6 +118,9 @@ class ScriptedModel:
         ]:
             self.pieces_written += 1
             yield Piece(piece, (logprob,))
+
+    def read(self, messages: list[Message]) -> None:
+        self.read_before.append(messages)
 
     def yes(self, messages: list[Message]) -> float:
         self.judged.append(messages)

@@ -125,9 +125,14 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
 
 
 @pytest.fixture(scope="module")
-def address(history: History) -> Iterator[str]:
+def chat() -> Scripted:
+    return Scripted(script, PLANES, HOSTILE_FILE)
+
+
+@pytest.fixture(scope="module")
+def address(chat: Scripted, history: History) -> Iterator[str]:
     page = build_page(
-        Scripted(script, PLANES, HOSTILE_FILE),
+        chat,
         history,
         Library("default", embedder=WordEmbedder()),
         title="Footnote",

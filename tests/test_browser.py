@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.records import REFUSAL
+from tests.browser import Scripted
 from tests.page import (
     CREW,
     HOSTILE,
@@ -19,6 +20,7 @@ from tests.page import (
     Open,
     address,
     another_tab,
+    chat,
     history,
     open_page,
     pytestmark,
@@ -217,6 +219,22 @@ def test_two_tabs_do_not_mix(open_page: Open) -> None:
         assert "second" not in watched.page.locator("body").inner_text()
         assert "first tab" not in other.page.locator("body").inner_text()
         assert other.errors == other.strangers == []
+
+
+def test_while_a_question_is_typed_it_is_read_for(open_page: Open, chat: Scripted) -> None:
+    watched = open_page()
+    before = len(chat.handed_out)
+    watched.page.get_by_label("Your question").press_sequentially("Who came by plane?", delay=30)
+    for _ in range(100):
+        read = [text for one in chat.handed_out[before:] for text in one.read_for]
+        if "Who came by plane?" in read:
+            break
+        time.sleep(0.1)
+    assert read[-1] == "Who came by plane?"
+    assert len(read) <= 3  # not at every key
+    watched.page.get_by_label("Your question").press("Enter")
+    watched.wait()
+    assert watched.page.locator("article").count() == 1
 
 
 def test_a_closed_tab_frees_the_model(open_page: Open) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.page import QUOTE, Open, address, history, open_page, pytestmark, shown
+from tests.page import QUOTE, Open, address, chat, history, open_page, pytestmark, shown
 
 
 def test_conversations_are_kept_found_renamed_and_deleted(open_page: Open) -> None:

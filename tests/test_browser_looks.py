@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.page import QUOTE, Open, address, history, index_two_texts, open_page, pytestmark, shown
+from tests.page import (
+    QUOTE,
+    Open,
+    address,
+    chat,
+    history,
+    index_two_texts,
+    open_page,
+    pytestmark,
+    shown,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

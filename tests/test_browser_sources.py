@@ -8,6 +8,7 @@ from tests.page import (
     QUOTE,
     Open,
     address,
+    chat,
     history,
     index_two_texts,
     open_page,

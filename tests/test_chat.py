@@ -368,3 +368,38 @@ def test_what_is_stopped_in_its_second_part_was_not_asked() -> None:
     events.close()  # type: ignore[attr-defined]
     conversation.ask("And who sent them?")
     assert "planes" not in search.queries[-1]
+
+
+def test_what_was_read_ahead_is_not_done_again() -> None:
+    conversation, search, model = chat("The planes carried 35 tons of cargo.")
+    question = "How much cargo did the planes carry?"
+    conversation.read_ahead(f" {question} ", is_wanted=lambda: True)
+    judged, queries = len(model.judged), list(search.queries)
+    assert judged > 0
+    assert queries == [question]
+    answer = conversation.ask(question)
+    assert answer.text == "The planes carried 35 tons of cargo."
+    assert search.queries == queries
+    assert len(model.judged) == judged
+    assert model.read_before == model.asked  # the very prompt that the answer is written from
+    fresh, _, _ = chat("The planes carried 35 tons of cargo.")
+    assert fresh.ask(question).sentences == answer.sentences
+
+
+def test_another_question_than_the_one_read_for_is_answered_as_ever() -> None:
+    conversation, search, _ = chat("The foreign ministers met in Moscow.")
+    conversation.read_ahead("How much cargo did the planes carry?", is_wanted=lambda: True)
+    assert "Moscow" in conversation.ask("Where did the foreign ministers meet?").text
+    assert len(search.queries) == 2
+
+
+def test_reading_ahead_ends_when_it_is_not_wanted_any_more() -> None:
+    conversation, _, model = chat()
+    conversation.read_ahead(
+        "How much cargo did the planes carry?", is_wanted=lambda: not model.judged
+    )
+    assert len(model.judged) == 1
+    assert model.read_before == []
+    for nothing in ("", "word " * 500, "Which documents are there?"):
+        conversation.read_ahead(nothing, is_wanted=lambda: True)
+    assert len(model.judged) == 1

@@ -27,6 +27,9 @@ class Believer:
     def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[Piece, None, None]:
         yield Piece("", ())
 
+    def read(self, messages: list[Message]) -> None:
+        pass
+
     def yes(self, messages: list[Message]) -> float:
         self.asked.append(messages[-1]["content"])
         return 2.0 if any(text in self.asked[-1] for text in self._texts) else -2.0

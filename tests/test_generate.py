@@ -49,6 +49,13 @@ def test_each_token_says_how_sure_it_is(model: LlamaCpp) -> None:
     assert mean([*count, *count, *count, count[0]]) > mean(SKY) / 2
 
 
+def test_what_was_read_need_not_be_read_again(model: LlamaCpp) -> None:
+    alone = written(model, SKY)
+    written(model, SEA)
+    model.read(SKY)
+    assert written(model, SKY) == alone
+
+
 def test_a_closed_answer_frees_the_model(model: LlamaCpp) -> None:
     pieces = model(SKY, max_tokens=400)
     next(pieces)

@@ -9,6 +9,7 @@ import gradio as gr
 from models.errors import FootnoteError
 from models.progress import counted
 from ui import export, reader, render
+from ui.ahead import Ahead
 from ui.documents import Shelf
 from ui.documents_tab import DocumentsTab
 from ui.history import History
@@ -57,6 +58,7 @@ class Page:
         self._history = history
         self._shelf = shelf
         self._examples = examples
+        self._ahead = Ahead()
         self.blocks = gr.Blocks(title=title, fill_width=True, analytics_enabled=False)
         with self.blocks:
             self._lay_out(title)
@@ -141,6 +143,7 @@ class Page:
                 None, [self.file], None, js=_SAVE, **QUICK
             )
         self._answer(self.current.again(self.ask_again, [self.session], self.talk, **QUICK))
+        self.menu.typed(self.read_ahead, [self.session], [self.session], **QUICK)
         self.halt.click(self.stop, [self.session], self.talk, **QUICK)
         self.renew.click(self.start_again, None, [*self.talk, self.chosen], **QUICK)
         self.address.change(None, [self.address], None, js=_REMEMBER, **QUICK)
@@ -216,10 +219,19 @@ class Page:
         if not session.turns or session.turns[-1].stage != "waiting":
             return
         try:
-            for turn in answer(session):
-                yield {self.current: render.exchange(turn), self.notes: render.sources(turn)}
+            with self._ahead.paused():
+                for turn in answer(session):
+                    yield {self.current: render.exchange(turn), self.notes: render.sources(turn)}
         finally:
             self.past.keep(session)
+
+    def read_ahead(self, event: gr.EventData, session: Session | None) -> dict[Any, Any]:
+        """While a question is being typed: what can be done for it before it is asked."""
+        made = session or self._new()
+        conversation = made.typing()
+        if conversation:
+            self._ahead.want(conversation, pressed(event)["question"])
+        return {} if session else {self.session: made}
 
     def settle(self, text: str, session: Session, wanted: str) -> dict[Any, Any]:
         """Give back the controls, and a question that failed."""

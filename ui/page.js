@@ -8,6 +8,8 @@
 //
 // A point of a plot is told like a press of data-act="open".
 //
+// A question that is being typed is told when the typing pauses, so that the server reads for it.
+//
 // Texts of documents are only ever set as textContent, so none of them comes to life.
 
 (() => {
@@ -141,6 +143,17 @@
 			});
 		}
 	};
+
+	let typing;
+	document.addEventListener("input", ({ target }) => {
+		if (!target.matches(".composer textarea")) return;
+		clearTimeout(typing);
+		typing = setTimeout(() => {
+			const detail = { event: "typed", question: target.value };
+			const menu = document.querySelector(".header [data-event=save]");
+			if (target.value) menu?.dispatchEvent(new CustomEvent("footnote", { bubbles: true, detail }));
+		}, 300);
+	});
 
 	document.addEventListener("keydown", (event) => {
 		if (event.key === "Escape") hide();

@@ -15,7 +15,7 @@ QUICK: dict[str, Any] = {
 """For events that take no time, and that nobody but the page asks for."""
 
 _LISTEN = """
-const events = ["act", "again", "save", "shelve"];
+const events = ["act", "again", "save", "shelve", "typed"];
 element.addEventListener("footnote", ({ detail }) => {
     trigger(events.includes(detail.event) ? detail.event : "act", detail);
 });

@@ -30,6 +30,9 @@ class Conversation(Protocol):
     def stream(self, question: str) -> Iterator[Event]:
         """The events of one answer, the last of them Done."""
 
+    def read_ahead(self, question: str, *, is_wanted: Callable[[], bool]) -> None:
+        """Does for ``question`` what can be done before it is asked, while it is wanted."""
+
     def fresh(self, *, after: Answer | None = None) -> Self:
         """A new conversation about the same documents, which may lean on ``after``."""
 
@@ -107,10 +110,21 @@ class Session:
                 f"{', '.join(sorted(gone))}: not among the documents any more; choose others "
                 "above the question, or none to ask all."
             )
-        if turn.documents != self._asked:
-            self.conversation.only(turn.documents or None)
-            self._asked = turn.documents
+        self._ask_only(turn.documents)
         return self.conversation.stream(turn.question)
+
+    def typing(self) -> Conversation | None:
+        """What a question that is being typed will be asked of; None while one is answered."""
+        known = set(self.conversation.documents())
+        if self.is_busy or self.is_editing or not known.issuperset(self.chosen):
+            return None
+        self._ask_only(tuple(self.chosen))
+        return self.conversation
+
+    def _ask_only(self, documents: tuple[str, ...]) -> None:
+        if documents != self._asked:
+            self.conversation.only(documents or None)
+            self._asked = documents
 
     def turn(self, number: int) -> Turn | None:
         """The turn of that number."""
