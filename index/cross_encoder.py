@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from index.embed import be_quiet
+from index.embed_reference import be_quiet
 from models.errors import ModelError
 
 if TYPE_CHECKING:

@@ -1,22 +1,32 @@
-"""The embedding model: texts into vectors, by sentence-transformers."""
+"""The embedding model: texts into vectors.
 
-import logging
+Documents are embedded with the model in 8-bit integers, several times as fast as
+sentence-transformers does it; questions, and the words that an answer is checked by, with the
+same model in float32. Both are ONNX files that are made of its weights at the first use and kept
+in the user's cache folder. A model that they cannot be made of is run by sentence-transformers.
+"""
+
+import hashlib
 import os
+from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from index.embed_reference import ReferenceEncoder
 from index.records import Reading, Vectors
 from models.catalog import default, find
 from models.errors import ModelError
+from models.paths import encoders_folder
 from models.resolve import local_path
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-    from torch import Tensor
+    from index.onnx_model import Encoder, States
+
+_MADE = "onnx-1"
+"""Changes when other vectors come of the same weights: then an index must be built again."""
 
 
 class SentenceEmbedder:
@@ -33,29 +43,33 @@ class SentenceEmbedder:
 
     @property
     def digest(self) -> str:
-        """The sha256 of the model's weights."""
-        return self._entry.digest
+        """The sha256 of the model's weights and of how they are used."""
+        return hashlib.sha256(f"{self._entry.digest} {_MADE}".encode()).hexdigest()
 
     @cached_property
     def dimension(self) -> int:
         """The number of components of a vector."""
-        return int(self._model.get_embedding_dimension() or 0)
+        return len(self.embed_query("one"))
 
-    @cached_property
-    def _model(self) -> "SentenceTransformer":
-        return _load(local_path(self._entry.name))
+    @property
+    def _folder(self) -> Path:
+        return local_path(self._entry.name)
 
     def embed(self, texts: list[str]) -> Vectors:
-        """Vectors of ``texts``: float32, (len(texts), dimension), unit length.
+        """Vectors of documents' texts: float32, (len(texts), dimension), unit length.
 
         Raises ModelError if the model is not on this machine or cannot be loaded.
         """
         if not texts:
             return np.empty((0, self.dimension), dtype=np.float32)
-        return np.asarray(
-            self._model.encode(texts, normalize_embeddings=True, show_progress_bar=False),
-            dtype=np.float32,
-        )
+        encoder = _encoder(self._folder, self._entry.digest, is_small=True)
+        if isinstance(encoder, ReferenceEncoder):
+            return encoder.embed(texts)
+        return np.array([_vector(one) for one in encoder.read(texts)])
+
+    def embed_query(self, text: str) -> Vectors:
+        """The vector of a question: float32, (dimension,), unit length. Raises as ``embed``."""
+        return self.read([text])[0].vector
 
     def read(self, texts: list[str]) -> list[Reading]:
         """``texts`` with a vector for each of their tokens; the end of a long one is not read.
@@ -64,44 +78,59 @@ class SentenceEmbedder:
         """
         if not texts:
             return []
-        read = self._model.encode(
-            texts, output_value=None, normalize_embeddings=True, show_progress_bar=False
-        )
-        spans = self._model.tokenizer(
-            texts,
-            truncation=True,
-            max_length=self._model.max_seq_length,
-            return_offsets_mapping=True,
-        )["offset_mapping"]
-        return [_reading(one, np.array(span)) for one, span in zip(read, spans, strict=True)]
+        encoder = _encoder(self._folder, self._entry.digest, is_small=False)
+        if isinstance(encoder, ReferenceEncoder):
+            return encoder.read(texts)
+        return [_reading(one) for one in encoder.read(texts)]
 
 
-def _reading(read: dict[str, "Tensor"], spans: NDArray[np.int64]) -> Reading:
+def _vector(read: "States") -> Vectors:
+    """The mean of the tokens' states, as the model was trained: float32 (d,), unit length."""
+    mean = read.states.mean(axis=0)
+    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
+
+
+def _reading(read: "States") -> Reading:
     """Without the two marks that the tokenizer puts around a text."""
-    tokens = read["token_embeddings"].numpy()[1 : len(spans) - 1]
+    tokens = read.states[1:-1]
     lengths = np.linalg.norm(tokens, axis=1, keepdims=True)
-    return Reading(read["sentence_embedding"].numpy(), tokens / lengths, spans[1:-1])
-
-
-def be_quiet() -> None:
-    """No requests, no reports, no bars: the weights are here."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    logging.getLogger("transformers").setLevel(logging.ERROR)
-    from transformers.utils import logging as transformers_logging  # noqa: PLC0415  (start-up time)
-
-    transformers_logging.disable_progress_bar()
+    return Reading(_vector(read), tokens / lengths, read.spans[1:-1])
 
 
 @cache
-def _load(folder: Path) -> "SentenceTransformer":
-    be_quiet()
-    from sentence_transformers import SentenceTransformer  # noqa: PLC0415  (start-up time)
+def _encoder(folder: Path, digest: str, *, is_small: bool) -> "Encoder | ReferenceEncoder":
+    """The model in ``folder`` as an ONNX file, made if it is not there or not whole."""
+    from index.onnx_model import Encoder  # noqa: PLC0415  (start-up time)
+
+    name = f"{folder.name}-{'8bit' if is_small else 'float32'}-{digest[:16]}-{_MADE}"
+    for path in encoders_folder().glob(f"{name}-*.onnx"):
+        with suppress(OSError, ValueError):
+            if path.stem.endswith(hashlib.sha256(path.read_bytes()).hexdigest()):
+                return Encoder(path, folder)
+        path.unlink(missing_ok=True)
+    from index import onnx_file  # noqa: PLC0415  (start-up time)
 
     try:
-        return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        return Encoder(_kept(folder, name, is_small=is_small), folder)
+    except onnx_file.NotSupportedError:
+        return ReferenceEncoder(folder)
+    except (OSError, ValueError, KeyError) as error:
         raise ModelError(
-            f"The embedding model in {folder} cannot be loaded ({error}): "
-            "run 'footnote models check'."
+            f"The embedding model in {folder} cannot be loaded ({error}): run 'footnote models "
+            "check', and see that there is room on the disk."
         ) from error
+
+
+def _kept(folder: Path, name: str, *, is_small: bool) -> Path:
+    """Makes the file of that name; it is whole or not there."""
+    from index import onnx_file  # noqa: PLC0415  (start-up time)
+
+    place = encoders_folder()
+    place.mkdir(parents=True, exist_ok=True)
+    part = place / f"{name}-{os.getpid()}.part"
+    try:
+        onnx_file.make(folder, part, is_small=is_small)
+        whole = place / f"{name}-{hashlib.sha256(part.read_bytes()).hexdigest()}.onnx"
+        return part.replace(whole)
+    finally:
+        part.unlink(missing_ok=True)

@@ -127,7 +127,7 @@ class Library:
     def place(self, landscape: Landscape, text: str) -> NDArray[np.float64]:
         """Where ``text`` would be there: (2,). Raises ModelError if the embedder is not here."""
         self._embedder = self._embedder or SentenceEmbedder()
-        (point,) = landscape.place(self._embedder.embed([text]))
+        (point,) = landscape.place(self._embedder.embed_query(text)[np.newaxis])
         return np.asarray(point)
 
     def add(self, files: Sequence[Path]) -> list[str]:

@@ -140,7 +140,10 @@ class Embedder(Protocol):
         """The number of components of a vector."""
 
     def embed(self, texts: list[str]) -> Vectors:
-        """Vectors of ``texts``: float32, (len(texts), dimension), unit length."""
+        """Vectors of documents' texts: float32, (len(texts), dimension), unit length."""
+
+    def embed_query(self, text: str) -> Vectors:
+        """The vector of a question: float32, (dimension,), unit length."""
 
     def read(self, texts: list[str]) -> list[Reading]:
         """``texts`` with a vector for each, and one for each of their tokens."""

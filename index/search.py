@@ -11,7 +11,7 @@ import numpy as np
 
 from index.embed import SentenceEmbedder
 from index.rank import scores
-from index.records import Document, Embedder, Hit, Reading, Reranker, Rows, Vectors
+from index.records import Document, Embedder, Hit, Reading, Reranker, Rows
 from index.store import Generation, current_generation, rebuild_command
 from models.errors import QuestionError, StoreError
 
@@ -116,7 +116,7 @@ class Index:
 
     def search(self, query: str, *, limit: int) -> list[Hit]:
         """The ``limit`` best passages for ``query``, best first."""
-        vector = self.embed([query])[0]
+        vector = self.embedder.embed_query(query)
         meaning = self.generation.vectors.search(vector, limit=_DEPTH, among=self._among)
         found = self.generation.search_words(query, limit=_DEPTH, among=self._among)
         words = {match.row: match.score for match in found}
@@ -132,10 +132,6 @@ class Index:
             best = best[np.argsort(-ranks[best], kind="stable")]
         best = best[:limit]
         return [Hit(passages[at], float(ranks[at]), float(cosines[at])) for at in best]
-
-    def embed(self, texts: list[str]) -> Vectors:
-        """Vectors of ``texts``: float32, (len(texts), dimension), unit length."""
-        return self.embedder.embed(texts)
 
     def read(self, texts: list[str]) -> list[Reading]:
         """``texts`` with a vector for each, and one for each of their tokens."""

@@ -53,6 +53,11 @@ def states_folder() -> Path:
     return _cache() / "states"
 
 
+def encoders_folder() -> Path:
+    """The folder for embedding models in the form in which they are run; it may not exist yet."""
+    return _cache() / "encoders"
+
+
 def dropped_folder() -> Path:
     """The folder of this package, where somebody may have put a model's file by hand.
 

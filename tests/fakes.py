@@ -34,6 +34,10 @@ class WordEmbedder:
         unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return unit
 
+    def embed_query(self, text: str) -> Vectors:
+        (vector,) = self.embed([text])
+        return np.asarray(vector)
+
     def read(self, texts: list[str]) -> list[Reading]:
         return [self._reading(text) for text in texts]
 

@@ -65,6 +65,7 @@ def test_the_page_sets_itself_up_and_answers_with_a_quote_of_the_corpus(tmp_path
             assert quote in page.get_by_role("tooltip").inner_text()
             page.screenshot(path=pictures / "source.png")
             page.get_by_role("tab", name="Documents").click()
+            page.locator("tbody tr").first.wait_for()
             assert page.locator("tbody tr").count() == len(documents)
             folder = page.locator(".shelf .quiet bdi")  # of this machine, so nobody else's business
             page.screenshot(path=pictures / "documents.png", mask=[folder], mask_color="#e7e5e4")

@@ -129,12 +129,12 @@ def test_the_real_embedder_finds_meaning(tmp_path: Path) -> None:
     assert report.embedded_passages == 2
     index = Index.open()
     assert index.search("When did the planes arrive?", limit=1)[0].passage.document == "a.txt"
-    embedded = index.embed(["one", "another text"])
+    embedded = index.embedder.embed(["one", "another text"])
     assert embedded.shape == (2, SentenceEmbedder().dimension) == (2, 384)
     assert embedded.dtype == np.float32
     assert np.linalg.norm(embedded, axis=1) == pytest.approx([1, 1], abs=1e-5)
     text = "Planes landed."
     _, reading = index.read(["another text, which is longer than that", text])
-    assert reading.vector == pytest.approx(index.embed([text])[0], abs=1e-5)
+    assert reading.vector == pytest.approx(index.embedder.embed_query(text), abs=1e-5)
     assert [text[start:end] for start, end in reading.spans] == ["Planes", "landed", "."]
     assert np.linalg.norm(reading.tokens, axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
