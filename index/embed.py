@@ -8,6 +8,7 @@ in the user's cache folder. A model that they cannot be made of is run by senten
 
 import hashlib
 import os
+import threading
 from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
@@ -97,9 +98,18 @@ def _reading(read: "States") -> Reading:
     return Reading(_vector(read), tokens / lengths, read.spans[1:-1])
 
 
-@cache
+_LOADING = threading.Lock()
+
+
 def _encoder(folder: Path, digest: str, *, is_small: bool) -> "Encoder | ReferenceEncoder":
-    """The model in ``folder`` as an ONNX file, made if it is not there or not whole."""
+    """The model in ``folder``; loaded once in a process, whoever asks."""
+    with _LOADING:
+        return _loaded(folder, digest, is_small=is_small)
+
+
+@cache
+def _loaded(folder: Path, digest: str, *, is_small: bool) -> "Encoder | ReferenceEncoder":
+    """The model as an ONNX file, made if it is not there or not whole."""
     from index.onnx_model import Encoder  # noqa: PLC0415  (start-up time)
 
     name = f"{folder.name}-{'8bit' if is_small else 'float32'}-{digest[:16]}-{_MADE}"

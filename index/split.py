@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterable
 from itertools import accumulate, pairwise
 
-from langchain_text_splitters import RecursiveCharacterTextSplitter
-
 from index.records import Document, Passage
 from index.sentences import Span, sentence_spans, trimmed
 
@@ -81,6 +79,10 @@ def _pieces(text: str, stretch: Span, size: int) -> list[Span]:
     mark = next(chr(code) for code in range(0xE000, 0xF8FF) if chr(code) not in part)
     ends = [0, *(sentence.end for sentence in sentence_spans(part)), len(part)]
     marked = mark.join(part[start:end] for start, end in pairwise(ends))
+    # Imported when there is something to split, for it takes half a second, and a question
+    # splits nothing.
+    from langchain_text_splitters import RecursiveCharacterTextSplitter  # noqa: PLC0415
+
     splitter = RecursiveCharacterTextSplitter(
         separators=["\n\n", "\n", mark, " ", ""],
         keep_separator="end",

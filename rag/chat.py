@@ -16,7 +16,7 @@ from rag.choose import weigh
 from rag.cite import Footnotes
 from rag.collection import asks_about_collection, describe
 from rag.draft import Draft, is_refusal
-from rag.generate import Generate, LlamaCpp
+from rag.generate import Generate, InBackground, LlamaCpp
 from rag.matter import Matter, Search, Turn
 from rag.parts import joined, parts_of
 from rag.prompt import (
@@ -100,7 +100,7 @@ class Chat:
         strictness: float = STRICTNESS,
         is_lenient: bool = False,
     ) -> "Chat":
-        """Opens the index ``name`` and loads a model: a name of the catalogue or a GGUF file.
+        """Opens the index ``name`` and begins to load a model: of the catalogue, or a GGUF file.
 
         ``reranker`` and ``nli``, which orders passages and which checks the support, name
         cross-encoders: a folder, or a model in the hub's own cache; ``documents`` are those
@@ -110,11 +110,9 @@ class Chat:
         search = Index.open(name, reranker=CrossEncoderReranker(reranker) if reranker else None)
         search = search.only(documents)
         entailment = CrossEncoderEntailment(nli) if nli else None
-        generate = load_model(model)
-        search.read([""])  # loads the embedder now, not while the first question waits
         return cls(
             search=search,
-            generate=generate,
+            generate=load_model(model, then=lambda: search.read([""])),
             strictness=strictness,
             is_lenient=is_lenient,
             entailment=entailment,
@@ -341,11 +339,22 @@ class Chat:
         )
 
 
-def load_model(model: str | None = None) -> LlamaCpp:
-    """The model of that name or file, the default one if it is None, ready for a question."""
-    generate = LlamaCpp(resolve_llm(model))
-    generate.read_ahead(ANSWER_RULES, JUDGE_RULES)
-    return generate
+def load_model(
+    model: str | None = None, *, then: Callable[[], object] = lambda: None
+) -> InBackground:
+    """The model of that name or file, the default one if it is None; it loads in the background.
+
+    ``then`` is done there afterwards. Raises ModelError if there is no such model here.
+    """
+    path = resolve_llm(model)
+
+    def load() -> LlamaCpp:
+        loaded = LlamaCpp(path)
+        loaded.read_ahead(ANSWER_RULES, JUDGE_RULES)
+        then()
+        return loaded
+
+    return InBackground(path.stem, load)
 
 
 def check_question(question: str) -> str:

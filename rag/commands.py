@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from models.errors import EvaluationError
+from models.progress import counted
 from models.terminal import patience, progress_bar
 from rag import options
 
 if TYPE_CHECKING:
     from rag.evaluate import Figure
     from rag.questions import Question
+
+_BEGINS = 80
+"""Characters of the best passage that are shown while the model still loads."""
 
 NOT_ANSWERED = 3
 """The exit code when the documents do not say."""
@@ -39,7 +43,9 @@ def ask(question: str, *, as_json: bool, **opening: Any) -> None:
     for event in chat.stream(question):
         if isinstance(event, Retrieved) and event.hits:
             documents = dict.fromkeys(hit.passage.document for hit in event.hits)
-            click.echo(f"Reading {len(event.hits)} passages of {', '.join(documents)}…", err=True)
+            begins = " ".join(event.hits[0].passage.text[:_BEGINS].split())
+            count = counted(len(event.hits), "passage")
+            click.echo(f"Reading {count} of {', '.join(documents)}: “{begins}…”", err=True)
         if isinstance(event, Done):
             answer = event.answer
     if as_json:

@@ -5,8 +5,9 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Generator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +20,13 @@ from index.store import file_sha256
 from models.errors import ModelError
 from models.paths import states_folder
 from rag.prompt import Message
+
+_SILENT = llama_cpp.llama_log_callback(lambda _level, _text, _data: None)
+llama_cpp.llama_log_set(_SILENT, ctypes.c_void_p(0))
+# To be silent the library itself redirects the output of the whole process while it loads a
+# model, that of other threads, too. What it would say goes nowhere already.
+llama_cpp.llama.suppress_stdout_stderr = lambda **_: nullcontext()
+llama_cpp._internals.suppress_stdout_stderr = lambda **_: nullcontext()
 
 CONTEXT_TOKENS = 6144
 """What the model can hold: rules, passages and turns. 28 kB each for the default model."""
@@ -47,6 +55,29 @@ class Generate(Protocol):
 
     def yes(self, messages: list[Message]) -> float:
         """How much likelier a yes than a no is as the answer's first word: the log of the ratio."""
+
+
+class InBackground:
+    """A model that is loaded in a thread of its own; who asks it waits for that."""
+
+    def __init__(self, name: str, load: Callable[[], Generate]) -> None:
+        """Begins with ``load``; what it raises is raised when the model is asked first."""
+        self.name = name
+        pool = ThreadPoolExecutor(1, "load")
+        self._model = pool.submit(load)
+        pool.shutdown(wait=False)
+
+    def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[Piece, None, None]:
+        """As the model's own."""
+        yield from self._model.result()(messages, max_tokens=max_tokens)
+
+    def read(self, messages: list[Message]) -> None:
+        """As the model's own."""
+        self._model.result().read(messages)
+
+    def yes(self, messages: list[Message]) -> float:
+        """As the model's own."""
+        return self._model.result().yes(messages)
 
 
 class LlamaCpp:

@@ -19,7 +19,7 @@ from index.load import load_document
 from index.search import Index
 from rag import Answer, Chat
 from rag.chat import load_model
-from rag.generate import LlamaCpp
+from rag.generate import InBackground
 from tests.conftest import WEIGHTS
 
 SOURCES = Path(__file__).resolve().parents[2] / "shared" / "corpus"
@@ -60,7 +60,7 @@ def _matches(pattern: str, text: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def model() -> LlamaCpp:
+def model() -> InBackground:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FOOTNOTE_HOME", str(WEIGHTS.parent))
         return load_model()
@@ -77,7 +77,7 @@ def folder(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="module")
 def cases(
-    folder: Path, model: LlamaCpp, tmp_path_factory: pytest.TempPathFactory
+    folder: Path, model: InBackground, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[Case]]:
     home = tmp_path_factory.mktemp("home")
     (home / "models").symlink_to(WEIGHTS, target_is_directory=True)

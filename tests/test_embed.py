@@ -83,11 +83,11 @@ def test_seven_bits_are_taken_where_eight_overflow(
 @pytest.mark.real
 @pytest.mark.usefixtures("home_with_models")
 def test_a_damaged_file_is_made_again() -> None:
-    embed._encoder.cache_clear()
+    embed._loaded.cache_clear()
     good = SentenceEmbedder().embed_query(TEXTS[0])
     (path,) = encoders_folder().glob("*-float32-*.onnx")
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    embed._encoder.cache_clear()
+    embed._loaded.cache_clear()
     assert SentenceEmbedder().embed_query(TEXTS[0]) == pytest.approx(good)
     assert SentenceEmbedder().embed_query(TEXTS[0]) == pytest.approx(good)
     assert len(list(encoders_folder().glob("*-float32-*"))) == 1  # and the damaged one is gone
@@ -99,11 +99,11 @@ def test_other_models_are_run_by_the_reference(monkeypatch: pytest.MonkeyPatch) 
     def unable(*_: object, **__: object) -> None:
         raise onnx_file.NotSupportedError
 
-    embed._encoder.cache_clear()
+    embed._loaded.cache_clear()
     monkeypatch.setattr(onnx_file, "make", unable)
     vector = SentenceEmbedder().embed_query(TEXTS[0])
     assert vector == pytest.approx(SentenceEmbedder().embed([TEXTS[0]])[0], abs=1e-5)
-    embed._encoder.cache_clear()
+    embed._loaded.cache_clear()
 
 
 def test_a_folder_that_is_no_model_is_told(tmp_path: Path) -> None:
