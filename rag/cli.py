@@ -8,6 +8,7 @@ from models.terminal import run
 
 _COMMANDS = {
     "ask": "rag.commands:ask",
+    "bench": "rag.commands:bench",
     "chat": "ui.commands:chat",
     "check": "index.commands:check",
     "eval": "rag.commands:evaluate",

@@ -165,6 +165,32 @@ def evaluate(  # noqa: PLR0917  (click gives them by name)
     click.echo(f"Written: {', '.join(map(str, paths))}")
 
 
+@click.command()
+@click.argument("parts", nargs=-1, type=click.Choice(["start", "answers", "reading", "embedding"]))
+@click.option("--turns", default=3, show_default=True, help="How often each is measured.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("bench"),
+    show_default=True,
+    help="The folder for bench.json and bench.svg.",
+)
+def bench(parts: tuple[str, ...], turns: int, output: Path) -> None:
+    """Measure the speed of PARTS (all), as ratios to plain use of the same libraries.
+
+    Over the documents that come with Footnote, in an index of its own. docs/performance.md says
+    what is compared with what.
+    """
+    with patience("Loading the libraries…"):
+        from rag import bench as measures  # noqa: PLC0415  (start-up time)
+    with progress_bar() as on_progress:
+        found = measures.measure(
+            parts or tuple(measures.PARTS), turns=turns, on_progress=on_progress
+        )
+    click.echo("\n".join(measures.table(found)))
+    click.echo(f"Written: {', '.join(map(str, measures.write(output, found, turns=turns)))}")
+
+
 def _sample(questions: list["Question"], count: int, seed: int) -> list["Question"]:
     """About ``count`` questions, conversations whole; the same ones for the same seed."""
     conversations: dict[str, list[Question]] = {}

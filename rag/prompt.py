@@ -101,7 +101,10 @@ def judge_messages(
     question: str, excerpts: Sequence[Excerpt], *, before: Sequence[str] = ()
 ) -> list[Message]:
     """What to ask whether ``excerpts`` answer ``question``: the answer begins with Yes or No."""
+    # What every passage is judged with stands first, so that it is read once.
     parts = [*_parts(excerpts, before), f"Question: {harmless(question)}\nAnswerable?"]
+    if before:
+        parts = [parts[-2], *parts[:-2], parts[-1]]
     return [*JUDGE_RULES, Message(role="user", content="\n\n".join(parts))]
 
 

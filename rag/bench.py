@@ -1,0 +1,327 @@
+"""Speed, as ratios to the plain use of the same libraries on this machine in the same run.
+
+Each pair of measurements is taken in turns, so that what else the machine does slows both. A ratio
+is of the medians; its spread is that of the ratios of the turns.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+from index.build import SHIPPED_CORPUS, build
+from index.embed import SentenceEmbedder
+from index.records import Document
+from index.split import split
+from index.store import embedded_text
+from models.paths import encoders_folder, states_folder, weights_folder
+from models.progress import OnProgress, Progress
+from models.resolve import resolve_llm
+
+QUESTIONS = [
+    "Which Russian military officer was on the first plane?",
+    "+And what did the second plane carry?",
+    "Who leads the opposition in Venezuela?",
+    "+When did he declare himself president?",
+    "How did Moscow explain why its forces are there?",
+    "~How many Russian soldiers landed near Caracas?",
+    "~What has Rosneft invested in Venezuela?",
+]
+"""About the shipped corpus; see ``rag.bench_probe`` for the marks."""
+
+_PROMPT = 700  # tokens, about what four passages are
+
+_EMBEDDED = 128  # passages that are embedded in one turn
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Ours against the plain way."""
+
+    name: str
+    ours: float  # the median
+    plain: float
+    unit: str
+    ratio: float  # of the medians, ours by the plain one's; of speeds, too
+    low: float  # the lowest and the highest of the turns
+    high: float
+    limit: float  # that the ratio must keep
+    is_least: bool = False  # whether the limit is the least that it may be, not the most
+
+    @property
+    def holds(self) -> bool:
+        """Whether the limit is kept."""
+        return self.ratio >= self.limit if self.is_least else self.ratio <= self.limit
+
+
+def ratio(
+    name: str,
+    ours: Sequence[float],
+    plain: Sequence[float],
+    *,
+    limit: float,
+    unit: str = "s",
+    is_least: bool = False,
+) -> Ratio:
+    """The ratio of what was measured in turns."""
+    turns = [one / other for one, other in zip(ours, plain, strict=True)]
+    one, other = statistics.median(ours), statistics.median(plain)
+    return Ratio(name, one, other, unit, one / other, min(turns), max(turns), limit, is_least)
+
+
+def measure(parts: Sequence[str], *, turns: int, on_progress: OnProgress) -> list[Ratio]:
+    """The ratios of ``parts``, each of ``PARTS``. Raises as ``index.build.build``."""
+    found: list[Ratio] = []
+    with tempfile.TemporaryDirectory(prefix="footnote-bench-") as place:
+        home = Path(place)
+        for folder in (weights_folder(), encoders_folder(), states_folder()):
+            folder.mkdir(parents=True, exist_ok=True)
+            (home / folder.name).symlink_to(folder, target_is_directory=True)
+        before = os.environ.get("FOOTNOTE_HOME")
+        os.environ["FOOTNOTE_HOME"] = place
+        try:
+            for part in parts:
+                found += PARTS[part](home, turns, on_progress)
+        finally:
+            if before is None:
+                del os.environ["FOOTNOTE_HOME"]
+            else:
+                os.environ["FOOTNOTE_HOME"] = before
+    return found
+
+
+# Start-up
+
+
+def _start(home: Path, turns: int, on_progress: OnProgress) -> list[Ratio]:
+    """From the start of the program to its help, and to the passages of a question."""
+    build(SHIPPED_CORPUS, on_progress=on_progress)
+    program = [sys.executable, "-m", "rag"]
+    helped, passages, imported = [], [], []
+    for turn in range(turns + 1):
+        on_progress(Progress("Starting programs", turn, turns, "turns"))
+        imported.append(_seconds([sys.executable, "-c", "import sentence_transformers"]))
+        helped.append(_seconds([*program, "--help"]))
+        passages.append(_until_passages([*program, "ask", QUESTIONS[0]]))
+    # The first turn warmed the disk.
+    return [
+        ratio("help, to an import of the library", helped[1:], imported[1:], limit=0.15),
+        ratio("ask to passages, to that import", passages[1:], imported[1:], limit=0.35),
+    ]
+
+
+def _seconds(command: list[str]) -> float:
+    started = time.monotonic()
+    subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+    return time.monotonic() - started
+
+
+def _until_passages(command: list[str]) -> float:
+    started = time.monotonic()
+    with subprocess.Popen(  # noqa: S603
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr
+        while line := process.stderr.readline():
+            if line.startswith(b"Reading"):
+                break
+        seconds = time.monotonic() - started
+        process.terminate()
+    return seconds
+
+
+# Questions
+
+
+def _answers(home: Path, turns: int, on_progress: OnProgress) -> list[Ratio]:
+    """From Enter to the first word and to the last one; the memory of it.
+
+    The plain chain's passages are as LangChain's tutorials make them: 1,000 characters, 200 of
+    them shared with the one before. They are embedded beforehand.
+    """
+    build(SHIPPED_CORPUS, on_progress=on_progress)
+    splitter = RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=200)
+    texts = splitter.split_text(
+        "\n\n".join(file.read_text(encoding="utf-8") for file in SHIPPED_CORPUS.glob("*.md"))
+    )
+    (home / "passages.json").write_text(json.dumps(texts), encoding="utf-8")
+    np.save(home / "vectors.npy", [one.vector for one in SentenceEmbedder().read(texts)])
+    runs: dict[str, list[list[dict[str, Any]]]] = {"ours": [], "plain": []}
+    for turn in range(turns):
+        for which, found in runs.items():
+            on_progress(Progress(f"Asking, {which}", turn, turns, "turns"))
+            found.append(_run_probe(which, home))
+
+    def seconds(which: str, stage: str, marks: str) -> list[float]:
+        """Of each turn, the median over the questions with one of those marks."""
+        return [
+            statistics.median(one[stage] for one in run[:-1] if one["mark"] in marks)
+            for run in runs[which]
+        ]
+
+    def both(name: str, stage: str, marks: str, limit: float) -> Ratio:
+        return ratio(
+            name, seconds("ours", stage, marks), seconds("plain", stage, marks), limit=limit
+        )
+
+    cold = seconds("plain", "first", "0")
+    return [
+        both("cold question to first word", "first", "0", 0.45),
+        ratio(
+            "follow-up to first word, to a cold one",
+            seconds("ours", "first", "+"),
+            cold,
+            limit=0.15,
+        ),
+        both("follow-up to first word, to a warm one", "first", "+", 0.45),
+        both("typed ahead, Enter to first word", "first", "~", 0.10),
+        both("Enter to last word", "last", "+-", 0.6),
+        ratio(
+            "memory at its peak",
+            [run[-1]["megabytes"] for run in runs["ours"]],
+            [run[-1]["megabytes"] for run in runs["plain"]],
+            limit=1.0,
+            unit="MB",
+        ),
+    ]
+
+
+def _run_probe(which: str, home: Path) -> list[dict[str, Any]]:
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "rag.bench_probe", which, str(home)],
+        input="\n".join(QUESTIONS) + "\n",
+        env=os.environ | {"FOOTNOTE_STARTED": str(time.time())},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+# Reading a prompt
+
+
+def _reading(_home: Path, turns: int, on_progress: OnProgress) -> list[Ratio]:
+    """Tokens of a prompt that are read in a second."""
+    from llama_cpp import Llama  # noqa: PLC0415  (what the others do not need)
+
+    from rag.generate import CONTEXT_TOKENS, LlamaCpp  # noqa: PLC0415
+
+    path = resolve_llm()
+    model = LlamaCpp(path)._llama
+    usual = Llama(str(path), n_ctx=CONTEXT_TOKENS, verbose=False)
+    text = "\n".join(file.read_text(encoding="utf-8") for file in SHIPPED_CORPUS.glob("*.md"))
+    tokens = model.tokenize(text.encode())[:_PROMPT]
+    speeds: dict[Any, list[float]] = {model: [], usual: []}
+    for turn in range(turns):
+        on_progress(Progress("Reading prompts", turn, turns, "turns"))
+        for one, found in speeds.items():
+            one.reset()
+            started = time.monotonic()
+            one.eval(tokens)
+            found.append(len(tokens) / (time.monotonic() - started))
+    return [
+        ratio(
+            "reading a prompt", speeds[model], speeds[usual],
+            limit=1.5, unit="tokens/s", is_least=True,
+        )
+    ]  # fmt: skip
+
+
+# Embedding
+
+
+def real_texts(count: int) -> list[str]:
+    """Passages of this machine's own documentation and programs, as they would be embedded."""
+    return list(islice(_real_texts(), count))
+
+
+def _real_texts() -> Iterator[str]:
+    places = [Path("/usr/share/doc"), Path(os.__file__).parent]
+    for place in places:
+        for file in sorted(place.rglob("*")):
+            if file.suffix in (".txt", ".md", ".rst", ".py", "") and file.is_file():
+                try:
+                    text = file.read_text(encoding="utf-8")
+                except (OSError, ValueError):
+                    continue
+                document = Document(id=file.name, title="", text=text, sha256="")
+                for passage in split(document):
+                    yield embedded_text(file.stem, passage.text)
+
+
+def _embedding(_home: Path, turns: int, on_progress: OnProgress) -> list[Ratio]:
+    """Passages that are embedded in a second."""
+    from index.embed_reference import ReferenceEncoder  # noqa: PLC0415  (imports PyTorch)
+    from models.resolve import resolve_embedder  # noqa: PLC0415
+
+    texts = real_texts(_EMBEDDED)
+    ways: list[Callable[[list[str]], object]] = [
+        SentenceEmbedder().embed,
+        ReferenceEncoder(resolve_embedder()).embed,
+    ]
+    speeds: list[list[float]] = [[], []]
+    for way in ways:
+        way(texts[:4])
+    for turn in range(turns):
+        on_progress(Progress("Embedding", turn, turns, "turns"))
+        for way, found in zip(ways, speeds, strict=True):
+            started = time.monotonic()
+            way(texts)
+            found.append(len(texts) / (time.monotonic() - started))
+    return [ratio("embedding", *speeds, limit=3.0, unit="passages/s", is_least=True)]
+
+
+PARTS: dict[str, Callable[[Path, int, OnProgress], list[Ratio]]] = {
+    "start": _start,
+    "answers": _answers,
+    "reading": _reading,
+    "embedding": _embedding,
+}
+"""What can be measured, in the order in which it is."""
+
+
+def table(ratios: Sequence[Ratio]) -> list[str]:
+    """The ratios as lines of a Markdown table."""
+    rows = [
+        f"| {one.name} | {one.ours:.3g} {one.unit} | {one.plain:.3g} {one.unit} "
+        f"| {one.ratio:.2f} | {one.low:.2f} to {one.high:.2f} "
+        f"| {'at least' if one.is_least else 'at most'} {one.limit:.2f} "
+        f"| {'yes' if one.holds else 'no'} |"
+        for one in ratios
+    ]
+    head = "| what | Footnote | plain | ratio | of the turns | wanted | kept |"
+    return [head, "|---|---|---|---|---|---|---|", *rows]
+
+
+def write(folder: Path, ratios: Sequence[Ratio], *, turns: int) -> tuple[Path, Path]:
+    """Writes ``bench.json`` and ``bench.svg`` into ``folder``; gives their paths."""
+    from matplotlib.figure import Figure  # noqa: PLC0415  (only for this)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    data, plot = folder / "bench.json", folder / "bench.svg"
+    record = {"turns": turns, "cores": os.cpu_count(), "ratios": [asdict(one) for one in ratios]}
+    data.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    drawing = Figure(figsize=(8, 0.8 + 0.36 * len(ratios)), layout="constrained")
+    axes = drawing.subplots()
+    shown = list(ratios)[::-1]
+    spread = [[one.ratio - one.low for one in shown], [one.high - one.ratio for one in shown]]
+    places = range(len(shown))
+    axes.barh(places, [one.ratio for one in shown], xerr=np.abs(spread), color="#8fb3d9")
+    axes.plot([one.limit for one in shown], places, "|", markersize=16, color="#b45309")
+    axes.set_yticks(places, [one.name for one in shown])
+    axes.set_xlabel("ratio to plain use; the mark is the limit")
+    axes.spines[["top", "right"]].set_visible(False)
+    drawing.savefig(plot, metadata={"Date": None})
+    return data, plot

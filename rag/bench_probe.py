@@ -1,0 +1,112 @@
+"""One timed run in a process of its own: Footnote, or the plain use of the same libraries.
+
+    python -m rag.bench_probe ours|plain FOLDER     questions on the standard input, one a line
+
+Prints a line of JSON for each question: seconds to the first and to the last word, and the answer.
+A line that begins with “+” is a follow-up; one with “~” is read for while it is typed. The first
+question, whose mark is “0”, counts from the start of the process, given as seconds of the clock in
+FOOTNOTE_STARTED. A last line tells the memory at its peak.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+PLAIN_PASSAGES = 4
+PLAIN_RULES = "Answer the question from the passages. If they do not say, say so."
+
+
+def ours() -> Callable[[str, str], Iterator[str]]:
+    """Footnote over the index ``default``."""
+    from rag.chat import Chat  # noqa: PLC0415  (what is imported is part of what is measured)
+    from rag.records import Token  # noqa: PLC0415
+
+    root = Chat.open()
+    chat = root
+
+    def ask(mark: str, question: str) -> Iterator[str]:
+        nonlocal chat
+        if mark != "+":
+            chat = root.fresh()
+        if mark == "~":
+            chat.read_ahead(question, is_wanted=lambda: True)
+        yield ""  # from here on somebody waits
+        for event in chat.stream(question):
+            if isinstance(event, Token):
+                yield event.text
+
+    return ask
+
+
+def plain(folder: Path) -> Callable[[str, str], Iterator[str]]:
+    """Load, embed, take the four nearest passages whole, ask: each library with its defaults."""
+    from llama_cpp import Llama  # noqa: PLC0415
+    from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+
+    from models.resolve import resolve_embedder, resolve_llm  # noqa: PLC0415
+
+    embedder = SentenceTransformer(str(resolve_embedder()), device="cpu")
+    model = Llama(str(resolve_llm()), n_ctx=4096, verbose=False)
+    passages = json.loads((folder / "passages.json").read_text(encoding="utf-8"))
+    import numpy as np  # noqa: PLC0415
+
+    vectors = np.load(folder / "vectors.npy")
+    before: list[str] = []
+
+    def ask(mark: str, question: str) -> Iterator[str]:
+        if mark != "+":
+            before.clear()
+        yield ""
+        vector = embedder.encode(" ".join([*before, question]), normalize_embeddings=True)
+        best = np.argsort(-(vectors @ vector))[:PLAIN_PASSAGES]
+        read = "\n\n".join(passages[at] for at in best)
+        asked = f"Passages:\n\n{read}\n\n{' '.join(before)}\n\nQuestion: {question}"
+        before[:] = [question]
+        for chunk in model.create_chat_completion(
+            messages=[
+                {"role": "system", "content": PLAIN_RULES},
+                {"role": "user", "content": asked},
+            ],
+            temperature=0.0,
+            max_tokens=200,
+            stream=True,
+        ):
+            if text := chunk["choices"][0]["delta"].get("content"):
+                yield text
+
+    return ask
+
+
+def main() -> None:
+    """Answers the questions on the standard input."""
+    which, folder = sys.argv[1], Path(sys.argv[2])
+    begun: float | None = float(os.environ["FOOTNOTE_STARTED"])
+    ask = ours() if which == "ours" else plain(folder)
+    for line in sys.stdin:
+        mark, question = (line[0], line[1:]) if line[0] in "+~" else ("-", line)
+        words = ask(mark, question.strip())
+        next(words)
+        started, mark, begun = begun or time.time(), "0" if begun else mark, None
+        first, text = 0.0, ""
+        for word in words:
+            first = first or time.time() - started
+            text += word
+        last = time.time() - started
+        record = {
+            "mark": mark,
+            "question": question.strip(),
+            "first": first or last,
+            "last": last,
+            "text": text,
+        }
+        print(json.dumps(record), flush=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"megabytes": peak / 1000}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
