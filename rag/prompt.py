@@ -93,7 +93,7 @@ def answer_messages(
     decided apart.
     """
     asked = f"Question: {harmless(question)}"
-    parts = [*([] if before else [asked]), *_parts(excerpts, before), asked]
+    parts = [*([] if before else [asked]), *_passages(excerpts), *_said(before), asked]
     return [*ANSWER_RULES, Message(role="user", content="\n\n".join(parts))]
 
 
@@ -101,18 +101,18 @@ def judge_messages(
     question: str, excerpts: Sequence[Excerpt], *, before: Sequence[str] = ()
 ) -> list[Message]:
     """What to ask whether ``excerpts`` answer ``question``: the answer begins with Yes or No."""
-    # What every passage is judged with stands first, so that it is read once.
-    parts = [*_parts(excerpts, before), f"Question: {harmless(question)}\nAnswerable?"]
-    if before:
-        parts = [parts[-2], *parts[:-2], parts[-1]]
+    # What was said before comes first, so that it is read once for all that is judged.
+    asked = f"Question: {harmless(question)}\nAnswerable?"
+    parts = [*_said(before), *_passages(excerpts), asked]
     return [*JUDGE_RULES, Message(role="user", content="\n\n".join(parts))]
 
 
-def _parts(excerpts: Sequence[Excerpt], before: Sequence[str]) -> list[str]:
-    parts = ["Passages:", *map(_passage, excerpts)]
-    if before:
-        parts.append("Before that: " + " ".join(map(harmless, before)))
-    return parts
+def _passages(excerpts: Sequence[Excerpt]) -> list[str]:
+    return ["Passages:", *map(_passage, excerpts)]
+
+
+def _said(before: Sequence[str]) -> list[str]:
+    return ["Before that: " + " ".join(map(harmless, before))] if before else []
 
 
 def _passage(excerpt: Excerpt) -> str:

@@ -12,7 +12,7 @@ import pytest
 from fpdf import FPDF
 
 from index.build import build
-from models.catalog import default
+from index.embed import SentenceEmbedder
 from tests.fakes import WordEmbedder
 
 pytestmark = pytest.mark.slow  # each starts a program
@@ -90,13 +90,13 @@ def test_no_model_for_the_index(folder: Path) -> None:
 
 
 def test_no_model_for_the_answer(folder: Path) -> None:
-    build(folder, embedder=WordEmbedder(digest=default("embedder").digest))
+    build(folder, embedder=WordEmbedder(digest=SentenceEmbedder().digest))
     result = footnote("ask", "What landed?")
     assert_one_sentence(result, "not on this machine", "footnote models pull qwen2.5", code=1)
 
 
 def test_a_model_file_that_is_not_there(folder: Path) -> None:
-    build(folder, embedder=WordEmbedder(digest=default("embedder").digest))
+    build(folder, embedder=WordEmbedder(digest=SentenceEmbedder().digest))
     result = footnote("ask", "What landed?", "--model", "/nowhere/model.gguf")
     assert_one_sentence(result, "no model at /nowhere/model.gguf", code=1)
 

@@ -43,7 +43,9 @@ def test_a_question_that_leans_on_the_last_turn_stands_only_after_it() -> None:
 
 def test_the_last_turn_stands_before_a_question_that_leans_on_it() -> None:
     judged = judge_messages("And then?", [excerpt("Two.")], before=["Who?", "He did."])
-    assert "\n\nBefore that: Who? He did.\n\nQuestion: And then?" in judged[-1]["content"]
+    assert judged[-1]["content"].startswith("Before that: Who? He did.\n\nPassages:")
+    asked = answer_messages("And then?", [excerpt("Two.")], before=["Who?", "He did."])
+    assert asked[-1]["content"].endswith("\n\nBefore that: Who? He did.\n\nQuestion: And then?")
 
 
 @pytest.mark.parametrize(
