@@ -295,7 +295,7 @@ PARTS: dict[str, Callable[[Path, int, OnProgress], list[Ratio]]] = {
 def table(ratios: Sequence[Ratio]) -> list[str]:
     """The ratios as lines of a Markdown table."""
     rows = [
-        f"| {one.name} | {one.ours:.3g} {one.unit} | {one.plain:.3g} {one.unit} "
+        f"| {one.name} | {_shown(one.ours)} {one.unit} | {_shown(one.plain)} {one.unit} "
         f"| {one.ratio:.2f} | {one.low:.2f} to {one.high:.2f} "
         f"| {'at least' if one.is_least else 'at most'} {one.limit:.2f} "
         f"| {'yes' if one.holds else 'no'} |"
@@ -303,6 +303,10 @@ def table(ratios: Sequence[Ratio]) -> list[str]:
     ]
     head = "| what | Footnote | plain | ratio | of the turns | wanted | kept |"
     return [head, "|---|---|---|---|---|---|---|", *rows]
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def write(folder: Path, ratios: Sequence[Ratio], *, turns: int) -> tuple[Path, Path]:

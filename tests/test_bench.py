@@ -1,0 +1,36 @@
+"""The arithmetic of the ratios; what is measured needs the models, and minutes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rag.bench import Ratio, ratio, table, write
+
+QUICK = ratio("first word", [1.0, 3.0, 2.0], [4.0, 10.0, 10.0], limit=0.45)
+SLOW = ratio("embedding", [20, 1400], [10, 2000], limit=1.5, unit="texts/s", is_least=True)
+
+
+def test_a_ratio_is_of_the_medians_and_its_spread_of_the_turns() -> None:
+    assert Ratio("first word", 2.0, 10.0, "s", 0.2, 0.2, 0.3, 0.45) == QUICK
+    assert QUICK.holds
+    assert (SLOW.ratio, SLOW.low, SLOW.high) == pytest.approx((710 / 1005, 0.7, 2.0))
+    assert not SLOW.holds
+
+
+def test_limits_are_kept_to_the_point() -> None:
+    assert ratio("one", [0.5], [1.0], limit=0.5).holds
+    assert ratio("one", [1.5], [1.0], limit=1.5, is_least=True).holds
+    assert not ratio("one", [0.51], [1.0], limit=0.5).holds
+
+
+def test_ratios_are_told_as_a_table_and_kept_as_json_and_a_plot(tmp_path: Path) -> None:
+    lines = table([QUICK, SLOW])
+    assert lines[2] == ("| first word | 2 s | 10 s | 0.20 | 0.20 to 0.30 | at most 0.45 | yes |")
+    assert "| 710 texts/s | 1,005 texts/s |" in lines[3]
+    assert lines[3].endswith("| at least 1.50 | no |")
+    data, plot = write(tmp_path / "bench", [QUICK, SLOW], turns=3)
+    record = json.loads(data.read_text())
+    assert record["turns"] == 3
+    assert record["ratios"][0]["ratio"] == 0.2
+    assert "<svg" in plot.read_text()
