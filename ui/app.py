@@ -143,7 +143,7 @@ class Page:
                 None, [self.file], None, js=_SAVE, **QUICK
             )
         self._answer(self.current.again(self.ask_again, [self.session], self.talk, **QUICK))
-        self.menu.typed(self.read_ahead, [self.session], [self.session], **QUICK)
+        self.menu.typed(self.read_ahead, [self.session], None, **QUICK)
         self.halt.click(self.stop, [self.session], self.talk, **QUICK)
         self.renew.click(self.start_again, None, [*self.talk, self.chosen], **QUICK)
         self.address.change(None, [self.address], None, js=_REMEMBER, **QUICK)
@@ -225,13 +225,15 @@ class Page:
         finally:
             self.past.keep(session)
 
-    def read_ahead(self, event: gr.EventData, session: Session | None) -> dict[Any, Any]:
-        """While a question is being typed: what can be done for it before it is asked."""
-        made = session or self._new()
-        conversation = made.typing()
+    def read_ahead(self, event: gr.EventData, session: Session | None) -> None:
+        """While a question is being typed: what can be done for it before it is asked.
+
+        It makes no session: the question may be asked meanwhile, which makes one, and whoever
+        of the two came last would take the other's place.
+        """
+        conversation = session.typing() if session else None
         if conversation:
             self._ahead.want(conversation, pressed(event)["question"])
-        return {} if session else {self.session: made}
 
     def settle(self, text: str, session: Session, wanted: str) -> dict[Any, Any]:
         """Give back the controls, and a question that failed."""
