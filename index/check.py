@@ -28,10 +28,10 @@ def check_index(name: str = "default") -> Generation:
     folder = current_generation(name)
     if folder is None:
         raise StoreError(f"There is no index “{name}” to check: run '{rebuild_command(name)}'.")
-    generation = Generation(name, folder)  # compares the files' digests and the counts
+    generation = Generation(name, folder, whole=True)  # compares digests and counts
     for id_ in generation.document_ids():
         document, passages = generation.stored(id_)
-        if any(passage.end > len(document.text) or not passage.text for passage in passages):
+        if any(document.text[p.start : p.end] != p.text or not p.text for p in passages):
             raise StoreError(damaged(name, f"a passage of {id_} is not in its text"))
     return generation
 

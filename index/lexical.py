@@ -1,10 +1,22 @@
-"""Search by words: SQLite's FTS5 with its BM25."""
+"""Search by words: BM25 over a list, for each word, of the passages that hold it.
 
-import json
+SQLite's FTS5 parts a text into words and stems them. It could search, too, but it looks up the
+length of each passage by itself: for a question of words that stand everywhere that takes 0.2 s at
+250,000 passages. So its words are written out as arrays, and scored all at once.
+"""
+
+import math
 import re
 import sqlite3
+from collections import Counter
+from itertools import groupby
+from operator import itemgetter
+
+import numpy as np
+from numpy.typing import NDArray
 
 from index.records import Match, Rows
+from models.progress import OnProgress, Progress
 
 _MOST_WORDS = 64
 """Different words of a query that are looked up; further ones would only cost time."""
@@ -20,41 +32,113 @@ STOPWORDS = frozenset(
 )
 """Words that carry the form of an English question, not its subject."""
 
+_K1, _B = 1.2, 0.75
+"""BM25's parameters, and the least weight of a word, as FTS5 has them (its function ``bm25``)."""
+_LEAST_WEIGHT = 1e-6
+
+_TOLD = 10_000
+"""Words that are written between two tellings of progress."""
+
+_FTS5 = (
+    "fts5(title, text, content='', tokenize='porter unicode61 remove_diacritics 2');"
+    "CREATE VIRTUAL TABLE temp.occurrences USING fts5vocab(temp, words, instance);"
+)
+_ROW, _COUNT, _LENGTH = np.dtype("<u4"), np.dtype("<u2"), np.dtype("<u4")
+
 
 def create(connection: sqlite3.Connection) -> None:
-    """Makes the empty table of words; it holds no text, only which words are where."""
-    connection.execute(
-        "CREATE VIRTUAL TABLE words USING fts5"
-        "(title, text, content='', tokenize='porter unicode61 remove_diacritics 2')"
+    """Makes the empty tables; the words are gathered beside the database until ``finish``."""
+    connection.executescript(
+        f"""
+        CREATE VIRTUAL TABLE temp.words USING {_FTS5}
+        CREATE TABLE postings (
+            word TEXT PRIMARY KEY, rows BLOB NOT NULL, counts BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE lengths (words BLOB NOT NULL) STRICT;
+        """
     )
 
 
 def add(connection: sqlite3.Connection, *, row: int, title: str, text: str) -> None:
-    """Adds the words of passage ``row``."""
+    """Adds the words of passage ``row``; rows are numbered from 0."""
     connection.execute(
-        "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)", (row, title, text)
+        "INSERT INTO temp.words (rowid, title, text) VALUES (?, ?, ?)", (row, title, text)
     )
 
 
-def search(
-    connection: sqlite3.Connection,
-    query: str,
-    *,
-    limit: int,
-    among: Rows | None = None,
-) -> list[Match]:
-    """The passages that hold words of ``query``, best first; only rows of ``among``, if given.
+def finish(connection: sqlite3.Connection, *, passages: int, on_progress: OnProgress) -> None:
+    """Writes for each word in which of the ``passages`` it stands, and how often."""
+    lengths = np.zeros(passages, dtype=_LENGTH)
+    found = connection.execute("SELECT term, doc FROM temp.occurrences")
+    for number, (word, places) in enumerate(groupby(found, key=itemgetter(0))):
+        times = Counter(map(itemgetter(1), places))  # in order of the rows
+        rows = np.fromiter(times.keys(), dtype=_ROW)
+        counts = np.minimum(np.fromiter(times.values(), dtype=_LENGTH), np.iinfo(_COUNT).max)
+        lengths[rows] += counts
+        connection.execute(
+            "INSERT INTO postings VALUES (?, ?, ?)",
+            (word, rows.tobytes(), counts.astype(_COUNT).tobytes()),
+        )
+        if number % _TOLD == 0:
+            on_progress(Progress("Writing words", number, 0, "words"))
+    connection.execute("INSERT INTO lengths VALUES (?)", (lengths.tobytes(),))
 
-    Scores are BM25 as SQLite gives it, with the sign turned: higher is better.
-    """
-    words = dict.fromkeys(re.findall(r"\w+", query.lower()))
-    telling = [word for word in words if word not in STOPWORDS] or list(words)
-    if not telling:
-        return []
-    expression = " OR ".join(f'"{word}"' for word in telling[:_MOST_WORDS])
-    rows = connection.execute(
-        "SELECT rowid, -rank FROM words WHERE words MATCH ?"
-        " AND (? IS NULL OR rowid IN (SELECT value FROM json_each(?))) ORDER BY rank LIMIT ?",
-        (expression, *[None if among is None else json.dumps(among.tolist())] * 2, limit),
-    )
-    return [Match(row, score) for row, score in rows]
+
+class Words:
+    """The words of a database, opened for search; for one thread at a time."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Raises sqlite3.Error if the words are not there."""
+        self._connection = connection
+        ((blob,),) = connection.execute("SELECT words FROM lengths")
+        lengths = np.frombuffer(blob, dtype=_LENGTH)
+        mean = float(lengths.sum()) / max(len(lengths), 1) or 1.0  # a document may be without words
+        self._norms = _K1 * (1 - _B + _B * lengths / mean)
+
+    def search(self, query: str, *, limit: int, among: Rows | None = None) -> list[Match]:
+        """The passages that hold words of ``query``, best first; only rows of ``among``, if given.
+
+        A name such as ``file_name`` is looked up as the words that the index parts it into.
+        Scores are BM25 (Robertson and Zaragoza 2009) with the parameters of SQLite's FTS5;
+        higher is better.
+        """
+        words = dict.fromkeys(re.findall(r"\w+", query.lower()))
+        telling = [word for word in words if word not in STOPWORDS] or list(words)
+        scores = np.zeros(len(self._norms))
+        for stem, times in Counter(_stems(telling[:_MOST_WORDS])).items():
+            self._add(stem, times, scores)
+        rows = np.flatnonzero(scores > 0) if among is None else among[scores[among] > 0]
+        return _best(rows, scores[rows], limit)
+
+    def _add(self, stem: str, times: int, scores: NDArray[np.float64]) -> None:
+        """Adds what ``stem``, which the query holds so many ``times``, is worth to each row."""
+        found = self._connection.execute(
+            "SELECT rows, counts FROM postings WHERE word = ?", (stem,)
+        ).fetchone()
+        if found is None:
+            return
+        rows = np.frombuffer(found[0], dtype=_ROW)
+        counts = np.frombuffer(found[1], dtype=_COUNT)
+        weight = math.log((len(scores) - len(rows) + 0.5) / (len(rows) + 0.5))
+        worth = counts * (_K1 + 1) / (counts + self._norms[rows])
+        scores[rows] += times * max(weight, _LEAST_WEIGHT) * worth
+
+
+def _stems(words: list[str]) -> list[str]:
+    """``words`` as the index has them; one may be parted into several, or be none."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        connection.executescript(f"CREATE VIRTUAL TABLE temp.words USING {_FTS5}")
+        connection.execute("INSERT INTO words (rowid, text) VALUES (0, ?)", (" ".join(words),))
+        return [word for (word,) in connection.execute("SELECT term FROM occurrences")]
+    finally:
+        connection.close()
+
+
+def _best(rows: Rows, scores: NDArray[np.float64], limit: int) -> list[Match]:
+    """The ``limit`` rows with the highest ``scores``; of equal ones the first."""
+    if len(rows) > limit:
+        likely = scores >= np.partition(scores, -limit)[-limit]
+        rows, scores = rows[likely], scores[likely]
+    best = np.argsort(-scores, kind="stable")[:limit]
+    return [Match(int(rows[at]), float(scores[at])) for at in best]

@@ -76,7 +76,7 @@ class Library:
     def _generation(self) -> Generation | None:
         """The index as it is now, opened; None if there is none.
 
-        It stays open, for to open one is to read all of it, until a newer one takes its place.
+        It stays open, for to open one is to read much of it, until a newer one takes its place.
         """
         folder = current_generation(self._name)
         if folder is None:

@@ -3,12 +3,19 @@
     indexes/NAME/current                 the name of the current generation, and the sha256 of
                                          its manifest, which has those of its other files
     indexes/NAME/lock                    held by whoever builds; lock.owner says who
-    indexes/NAME/generations/000007/     vectors.faiss  passages.sqlite  manifest.json
+    indexes/NAME/generations/000007/     vectors.npy  passages.sqlite  manifest.json, and, of
+                                         many passages, cells.faiss: see ``index.vectors``
 
 A generation is written whole, flushed to disk, and only then named in ``current``, which is
 replaced by a rename: whenever a build dies, the old generation is still the current one.
 Readers keep the generation that they opened. The one before the current is kept for those
 who are just opening it; older ones are removed.
+
+What was damaged on the disk is refused when the generation is opened: every file is held against
+its sha256, except that of a file of more than ``READ_WHOLE`` bytes, which would take seconds to
+read, its size and its time of last change do as long as both are what they were when it was
+published. A disk that changes bytes in a large file by itself goes unnoticed then; ``footnote
+check`` reads everything.
 """
 
 import hashlib
@@ -20,7 +27,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -31,11 +38,16 @@ from index import lexical, vectors
 from index.records import Document, Match, Passage, Rows, Section, Skipped, Vectors
 from models.errors import StoreError
 from models.paths import indexes_folder
+from models.progress import OnProgress
 
-FORMAT = 3
+FORMAT = 4
 """Changes when an older program could not read, or would misread, what is written."""
 
-_VECTORS, _PASSAGES, _MANIFEST = "vectors.faiss", "passages.sqlite", "manifest.json"
+_VECTORS, _CELLS = "vectors.npy", "cells.faiss"
+_PASSAGES, _MANIFEST = "passages.sqlite", "manifest.json"
+
+READ_WHOLE = 64 * 2**20
+"""Bytes of a file up to which opening an index reads it whole, in some hundredths of a second."""
 
 _SCHEMA = """
     CREATE TABLE documents (
@@ -45,7 +57,7 @@ _SCHEMA = """
     ) STRICT;
     CREATE TABLE passages (
         row INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents,
-        start INTEGER NOT NULL, "end" INTEGER NOT NULL, digest BLOB NOT NULL
+        start INTEGER NOT NULL, "end" INTEGER NOT NULL, digest BLOB NOT NULL, text TEXT NOT NULL
     ) STRICT;
     CREATE INDEX passages_of_document ON passages (document);
     CREATE TABLE problems (
@@ -55,6 +67,26 @@ _SCHEMA = """
         path TEXT PRIMARY KEY, reason TEXT NOT NULL
     ) STRICT;
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file as it was when its generation was published."""
+
+    sha256: str
+    bytes: int
+    mtime_ns: int
+
+    def is_in(self, path: Path, *, whole: bool) -> bool:
+        """Whether ``path`` is that file still; ``whole`` has also a large one read."""
+        try:
+            now = path.stat()
+            if now.st_size != self.bytes:
+                return False
+            is_as_published = now.st_mtime_ns == self.mtime_ns and now.st_size > READ_WHOLE
+            return (is_as_published and not whole) or file_sha256(path) == self.sha256
+        except OSError:
+            return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +105,9 @@ class Manifest:
     documents: int
     passages: int
     created: str  # ISO 8601, UTC
-    files: dict[str, str]  # file name: sha256
+    search: str = ""  # how vectors are searched: see ``vectors.Method``; ``publish`` says it
+    recall: float | None = None  # of that search, as it was measured; None if it is exact
+    files: dict[str, Written] = field(default_factory=dict)  # by name; ``publish`` says it
 
 
 def index_path(name: str) -> Path:
@@ -171,26 +205,27 @@ def _owner(path: Path) -> str:
 class Generation:
     """One generation, opened for reading; may be used from several threads."""
 
-    def __init__(self, name: str, folder: Path) -> None:
-        """Raises StoreError if a file is missing or damaged, or of another version."""
+    def __init__(self, name: str, folder: Path, *, whole: bool = False) -> None:
+        """``whole`` has large files read, too, to see whether they are damaged.
+
+        Raises StoreError if a file is missing or damaged, or of another version.
+        """
         self.manifest = _read_manifest(name, folder)
         self.folder = folder
         self._name = name
         self._lock = threading.Lock()
-        for file, sha256 in self.manifest.files.items():
-            try:
-                is_whole = file_sha256(folder / file) == sha256
-            except OSError:
-                is_whole = False
-            if not is_whole:
+        for file, written in self.manifest.files.items():
+            if not written.is_in(folder / file, whole=whole):
                 raise StoreError(damaged(name, f"{file} is missing or not as it was written"))
         try:
-            self.vectors = vectors.VectorFile(folder / _VECTORS)
+            cells = folder / _CELLS if _CELLS in self.manifest.files else None
+            self.vectors = vectors.VectorFile(folder / _VECTORS, cells=cells)
             self._connection = sqlite3.connect(
                 f"{(folder / _PASSAGES).as_uri()}?mode=ro&immutable=1",
                 uri=True,
                 check_same_thread=False,
             )
+            self._words = lexical.Words(self._connection)
             passages = self._rows("SELECT count(*) FROM passages")[0][0]
         except (StoreError, sqlite3.Error) as error:
             raise StoreError(damaged(name, str(error))) from error
@@ -210,18 +245,18 @@ class Generation:
             raise StoreError(damaged(self._name, str(error))) from error
 
     def search_words(self, query: str, *, limit: int, among: Rows | None = None) -> list[Match]:
-        """The passages that hold words of ``query``, best first; see ``lexical.search``."""
+        """The passages that hold words of ``query``, best first; see ``lexical.Words``."""
         try:
             with self._lock:
-                return lexical.search(self._connection, query, limit=limit, among=among)
+                return self._words.search(query, limit=limit, among=among)
         except sqlite3.Error as error:
             raise StoreError(damaged(self._name, str(error))) from error
 
     def passages(self, rows: Sequence[int]) -> list[Passage]:
-        """The passages of those rows, in their order, each with its text cut from its document."""
+        """The passages of those rows, in their order."""
         found = self._rows(
-            'SELECT p.row, d.id, d.title, substr(d.text, p.start + 1, p."end" - p.start),'
-            ' p.start, p."end" FROM passages p JOIN documents d ON d.row = p.document'
+            'SELECT p.row, d.id, d.title, p.text, p.start, p."end"'
+            " FROM passages p JOIN documents d ON d.row = p.document"
             " WHERE p.row IN (SELECT value FROM json_each(?))",
             json.dumps(list(rows)),
         )
@@ -298,14 +333,11 @@ class Generation:
         document = self.document(id_)
         assert document is not None
         spans = self._rows(
-            'SELECT p.start, p."end" FROM passages p'
+            'SELECT p.text, p.start, p."end" FROM passages p'
             " JOIN documents d ON d.row = p.document WHERE d.id = ? ORDER BY p.row",
             id_,
         )
-        return document, tuple(
-            Passage(id_, document.title, document.text[start:end], start, end)
-            for start, end in spans
-        )
+        return document, tuple(Passage(id_, document.title, *span) for span in spans)
 
     def rows_by_digest(self) -> dict[bytes, int]:
         """For each digest of embedded text, the row of its vector."""
@@ -381,26 +413,25 @@ class GenerationWriter:
         )
         for passage, digest in zip(passages, digests, strict=True):
             self._connection.execute(
-                "INSERT INTO passages VALUES (?, ?, ?, ?, ?)",
-                (self.passages, self.documents, passage.start, passage.end, digest),
-            )
+                "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    self.passages, self.documents, passage.start, passage.end, digest,
+                    passage.text,
+                ),
+            )  # fmt: skip
             lexical.add(self._connection, row=self.passages, title=passage.title, text=passage.text)
             self.passages += 1
         self.documents += 1
 
     def texts(self, rows: list[int]) -> Iterator[str]:
-        """What is embedded of the passages ``rows``, which ascend: see ``embedded_text``."""
-        opened: tuple[int, str, str] = (-1, "", "")
+        """What is embedded of the passages ``rows``: see ``embedded_text``."""
         for row in rows:
-            ((document, start, end),) = self._connection.execute(
-                'SELECT document, start, "end" FROM passages WHERE row = ?', (row,)
+            (found,) = self._connection.execute(
+                "SELECT d.title, p.text FROM passages p JOIN documents d ON d.row = p.document"
+                " WHERE p.row = ?",
+                (row,),
             )
-            if document != opened[0]:
-                ((title, text),) = self._connection.execute(
-                    "SELECT title, text FROM documents WHERE row = ?", (document,)
-                )
-                opened = (document, title, text)
-            yield embedded_text(opened[1], opened[2][start:end])
+            yield embedded_text(*found)
 
     def add_problem(self, sha256: str, reason: str) -> None:
         """Remembers that the file with these bytes cannot be read, so it is not tried again."""
@@ -413,14 +444,33 @@ class GenerationWriter:
             ((one.path, one.reason) for one in skipped),
         )
 
-    def publish(self, embeddings: Vectors, manifest: Manifest) -> None:
-        """Writes vectors and manifest, flushes all, and makes this generation current."""
+    def publish(
+        self,
+        embeddings: Vectors,
+        manifest: Manifest,
+        *,
+        queries: Vectors | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        """Writes vectors and manifest, flushes all, and makes this generation current.
+
+        ``queries``, float32 (m, d), are like the questions to come: with them the search by
+        meaning is approximate, and its recall is measured. Without them it is exact.
+        """
         assert len(embeddings) == self.passages == manifest.passages
+        report = on_progress or (lambda progress: None)
+        lexical.finish(self._connection, passages=self.passages, on_progress=report)
         self._connection.execute("COMMIT")
         self._connection.close()
         vectors.write(self.folder / _VECTORS, embeddings)
-        files = {file: file_sha256(self.folder / file) for file in (_VECTORS, _PASSAGES)}
-        text = json.dumps({**asdict(manifest), "files": files}, indent=2, ensure_ascii=False)
+        method = vectors.EXACT
+        if queries is not None:
+            method = vectors.write_cells(
+                self.folder / _CELLS, embeddings, queries=queries, on_progress=report
+            )
+        files = {path.name: _written(path) for path in sorted(self.folder.iterdir())}
+        whole = replace(manifest, search=method.name, recall=method.recall, files=files)
+        text = json.dumps(asdict(whole), indent=2, ensure_ascii=False)
         (self.folder / _MANIFEST).write_text(text, encoding="utf-8")
         for path in [*self.folder.iterdir(), self.folder, self.folder.parent]:
             _flush(path)
@@ -456,8 +506,9 @@ def _read_manifest(name: str, folder: Path) -> Manifest:
                 f"The index “{name}” was made by another version of Footnote: "
                 f"run '{rebuild_command(name)}'."
             )
-        return Manifest(**fields)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        files = {file: Written(**written) for file, written in fields.pop("files").items()}
+        return Manifest(**fields, files=files)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise StoreError(damaged(name, "its manifest is missing or damaged")) from error
 
 
@@ -488,6 +539,13 @@ def file_sha256(path: Path) -> str:
     """The sha256 of a file's bytes, in hex. Raises OSError if it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _written(path: Path) -> Written:
+    """The file as it is now, on the disk itself: nothing changes its time of change any more."""
+    _flush(path)
+    is_now = path.stat()
+    return Written(file_sha256(path), is_now.st_size, is_now.st_mtime_ns)
 
 
 def _flush(path: Path) -> None:

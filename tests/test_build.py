@@ -263,7 +263,7 @@ def test_a_second_writer_is_told_to_wait(folder: Path) -> None:
         build(folder, embedder=WordEmbedder())
 
 
-@pytest.mark.parametrize("file", ["vectors.faiss", "passages.sqlite", "manifest.json"])
+@pytest.mark.parametrize("file", ["vectors.npy", "passages.sqlite", "manifest.json"])
 @pytest.mark.parametrize("damage", ["missing", "truncated", "garbage"])
 def test_a_damaged_index_names_the_command_that_mends_it(
     folder: Path, file: str, damage: str
@@ -349,4 +349,4 @@ def test_the_manifest_says_what_the_index_was_made_from(folder: Path) -> None:
     assert (manifest["embedder"], manifest["embedder_digest"]) == ("words", "0" * 64)
     assert (manifest["metric"], manifest["dimension"]) == ("cosine", 64)
     assert (manifest["documents"], manifest["passages"]) == (3, 3)
-    assert set(manifest["files"]) == {"vectors.faiss", "passages.sqlite"}
+    assert set(manifest["files"]) == {"vectors.npy", "passages.sqlite"}

@@ -249,7 +249,7 @@ def test_a_damaged_file_is_never_a_wrong_answer(damage: str, tmp_path: Path, hom
     assert versions_told() == {"version1"}
 
 
-@pytest.mark.parametrize("file", ["current", "manifest.json", "vectors.faiss", "passages.sqlite"])
+@pytest.mark.parametrize("file", ["current", "manifest.json", "vectors.npy", "passages.sqlite"])
 def test_a_build_mends_what_is_damaged_from_the_folder_it_remembers(
     file: str, tmp_path: Path, home: Path
 ) -> None:

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from index import lexical, vectors
 from index.build import build
+from index.claims import finder, holds, words_of
 from index.embed import SentenceEmbedder
 from index.rank import scores
 from index.search import Index
@@ -24,6 +27,26 @@ def test_scores_by_hand() -> None:
     assert found == pytest.approx([0.5 + 0.3 + 0.6, 0.6 + 0.15 + 0.3, 0.1])
 
 
+_CLEAN = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
+_PHRASES = (
+    "The dying ", "He dies. ", "No, ", "U.S. ", "in Moscow", " $5 million", "us ", "United States ",
+    "OED ", "o’s ",
+)  # fmt: skip
+_PARTS = st.lists(st.sampled_from(_PHRASES) | st.text(_CLEAN, max_size=4), max_size=4).map("".join)
+
+
+@given(
+    st.lists(st.lists(_PARTS, min_size=1, max_size=5), min_size=1, max_size=4),
+    st.sampled_from(["Who dies in Moscow?", "What did the US dye?", "Is it 5 dollars, OED?", "x"]),
+)
+def test_a_finder_finds_what_the_words_hold(parts: list[list[str]], query: str) -> None:
+    wanted = words_of(query)
+    find = finder(wanted)
+    for texts in parts:
+        expected = [{word for word in wanted if holds(words_of(text), word)} for text in texts]
+        assert find(texts) == expected
+
+
 def test_scores_of_nothing() -> None:
     nothing = np.array([], dtype=np.float32)
     assert scores("Which planes?", [], nothing, nothing).shape == (0,)
@@ -35,13 +58,14 @@ def test_a_query_without_telling_words_is_ranked_by_meaning() -> None:
 
 
 @pytest.fixture
-def words() -> sqlite3.Connection:
+def words() -> lexical.Words:
     connection = sqlite3.connect(":memory:")
     lexical.create(connection)
     texts = ["Two planes landed in Caracas.", "The minister spoke.", "Guaidó met the ministers."]
     for row, text in enumerate(texts):
         lexical.add(connection, row=row, title="", text=text)
-    return connection
+    lexical.finish(connection, passages=len(texts), on_progress=lambda progress: None)
+    return lexical.Words(connection)
 
 
 @pytest.mark.parametrize(
@@ -57,20 +81,70 @@ def words() -> sqlite3.Connection:
         ('"quotes" AND (syntax* OR NEAR/2 -x', []),  # no word of a query is an operator
     ],
 )
-def test_words(words: sqlite3.Connection, query: str, rows: list[int]) -> None:
-    assert sorted(match.row for match in lexical.search(words, query, limit=5)) == rows
+def test_words(words: lexical.Words, query: str, rows: list[int]) -> None:
+    assert sorted(match.row for match in words.search(query, limit=5)) == rows
 
 
-def test_words_score_higher_is_better(words: sqlite3.Connection) -> None:
-    matches = lexical.search(words, "the minister spoke", limit=5)
+def test_words_score_higher_is_better(words: lexical.Words) -> None:
+    matches = words.search("the minister spoke", limit=5)
     assert [match.row for match in matches] == [1, 2]
     assert matches[0].score > matches[1].score > 0
 
 
+_WORDS = st.sampled_from("plane planes landed Caracas café CAFE the of 2019 ships shipping".split())
+_TEXTS = st.lists(_WORDS, max_size=12).map(" ".join)
+
+
+@given(
+    st.lists(st.tuples(_TEXTS, _TEXTS), min_size=1, max_size=12),
+    st.lists(_WORDS, min_size=1, max_size=4, unique=True),
+)
+def test_words_score_as_sqlite_scores_them(
+    passages: list[tuple[str, str]], asked: list[str]
+) -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.execute(
+        "CREATE VIRTUAL TABLE reference USING fts5"
+        "(title, text, tokenize='porter unicode61 remove_diacritics 2')"
+    )
+    lexical.create(connection)
+    for row, (title, text) in enumerate(passages):
+        lexical.add(connection, row=row, title=title, text=text)
+        connection.execute(
+            "INSERT INTO reference (rowid, title, text) VALUES (?, ?, ?)", (row, title, text)
+        )
+    lexical.finish(connection, passages=len(passages), on_progress=lambda progress: None)
+    words = dict.fromkeys(word.lower() for word in asked)
+    telling = [word for word in words if word not in lexical.STOPWORDS] or list(words)
+    expected = connection.execute(
+        "SELECT rowid, -rank FROM reference WHERE reference MATCH ?",
+        (" OR ".join(f'"{word}"' for word in telling),),
+    ).fetchall()
+    opened = lexical.Words(connection)
+    found = {match.row: match.score for match in opened.search(" ".join(asked), limit=99)}
+    assert found == pytest.approx(dict(expected))
+    some = np.arange(0, len(passages), 2)
+    within = opened.search(" ".join(asked), limit=99, among=some)
+    assert {match.row for match in within} == found.keys() & set(some.tolist())
+    connection.close()
+
+
+def test_the_best_by_words_are_the_first_of_equals() -> None:
+    connection = sqlite3.connect(":memory:")
+    lexical.create(connection)
+    for row in range(9):
+        text = "Two planes landed." if row % 2 else "Two ships."
+        lexical.add(connection, row=row, title="", text=text)
+    lexical.finish(connection, passages=9, on_progress=lambda progress: None)
+    found = lexical.Words(connection).search("planes", limit=3)
+    assert [match.row for match in found] == [1, 3, 5]
+    connection.close()
+
+
 def test_vectors_are_found_by_inner_product(tmp_path: Path) -> None:
     rows = np.eye(3, dtype=np.float32)
-    vectors.write(tmp_path / "v.faiss", rows)
-    opened = vectors.VectorFile(tmp_path / "v.faiss")
+    vectors.write(tmp_path / "v.npy", rows)
+    opened = vectors.VectorFile(tmp_path / "v.npy")
     query = np.array([0.6, 0.0, 0.8], dtype=np.float32)
     found = opened.search(query, limit=9)
     assert [match.row for match in found] == [2, 0, 1]

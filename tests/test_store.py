@@ -76,7 +76,7 @@ def manifest(writer: GenerationWriter) -> Manifest:
     return Manifest(
         format=FORMAT, folder="/", embedder="ones", embedder_digest="", dimension=2,
         metric="cosine", passage_size=700, readers=1, ocr=False, documents=writer.documents,
-        passages=writer.passages, created="", files={},
+        passages=writer.passages, created="",
     )  # fmt: skip
 
 
