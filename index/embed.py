@@ -24,7 +24,7 @@ from models.paths import encoders_folder
 from models.resolve import local_path
 
 if TYPE_CHECKING:
-    from index.onnx_model import Encoder, States
+    from index.onnx_model import Encoder
 
 _MADE = "onnx-1"
 """Changes when other vectors come of the same weights: then an index must be built again."""
@@ -63,10 +63,7 @@ class SentenceEmbedder:
         """
         if not texts:
             return np.empty((0, self.dimension), dtype=np.float32)
-        encoder = _encoder(self._folder, self._entry.digest, is_small=True)
-        if isinstance(encoder, ReferenceEncoder):
-            return encoder.embed(texts)
-        return np.array([_vector(one) for one in encoder.read(texts)])
+        return _encoder(self._folder, self._entry.digest, is_small=True).embed(texts)
 
     def embed_query(self, text: str) -> Vectors:
         """The vector of a question: float32, (dimension,), unit length. Raises as ``embed``."""
@@ -79,23 +76,7 @@ class SentenceEmbedder:
         """
         if not texts:
             return []
-        encoder = _encoder(self._folder, self._entry.digest, is_small=False)
-        if isinstance(encoder, ReferenceEncoder):
-            return encoder.read(texts)
-        return [_reading(one) for one in encoder.read(texts)]
-
-
-def _vector(read: "States") -> Vectors:
-    """The mean of the tokens' states, as the model was trained: float32 (d,), unit length."""
-    mean = read.states.mean(axis=0)
-    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
-
-
-def _reading(read: "States") -> Reading:
-    """Without the two marks that the tokenizer puts around a text."""
-    tokens = read.states[1:-1]
-    lengths = np.linalg.norm(tokens, axis=1, keepdims=True)
-    return Reading(_vector(read), tokens / lengths, read.spans[1:-1])
+        return _encoder(self._folder, self._entry.digest, is_small=False).read(texts)
 
 
 _LOADING = threading.Lock()

@@ -1,18 +1,20 @@
-"""Text into the states of its tokens, by onnxruntime and the model's own tokenizer.
+"""Texts into vectors, by onnxruntime and the model's own tokenizer.
 
 Neither needs PyTorch, whose import alone takes seconds.
 """
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
+
+from index.records import Reading, Vectors
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # newer ones report their use unless it is set before
 
@@ -21,19 +23,14 @@ import onnxruntime
 _ERRORS_ONLY = 3  # of onnxruntime's levels
 
 
-@dataclass(frozen=True, slots=True)
-class States:
-    """A text as the model reads it."""
-
-    states: NDArray[np.float32]  # (tokens, size), the marks at both ends included
-    spans: NDArray[np.int64]  # (tokens, 2): the characters of the text that each token is
+_Read = TypeVar("_Read")
 
 
 class Encoder:
     """An ONNX file of a sentence encoder; may be used from several threads.
 
     Each text is read alone, several at once on the machine's cores: nothing is padded, and a
-    text's states do not depend on those beside it.
+    text's vector does not depend on those beside it.
     """
 
     def __init__(self, path: Path, folder: Path) -> None:
@@ -54,14 +51,21 @@ class Encoder:
         self._names = [output.name for output in self._session.get_outputs()]
         self._threads = ThreadPoolExecutor(os.cpu_count(), "embed")
 
-    def read(self, texts: Sequence[str]) -> list[States]:
-        """The states of each text's tokens; the end of a long text is not read."""
-        encoded = self._tokenizer.encode_batch(list(texts))
+    def embed(self, texts: list[str]) -> Vectors:
+        """Vectors of ``texts``: float32, (len(texts), d), unit length."""
+        return np.array(self._each(texts, lambda encoded: _vector(self._states(encoded))))
+
+    def read(self, texts: list[str]) -> list[Reading]:
+        """``texts`` with a vector for each of their tokens; the end of a long one is not read."""
+        return self._each(texts, self._reading)
+
+    def _each(self, texts: list[str], read: Callable[[Encoding], _Read]) -> list[_Read]:
+        encoded = self._tokenizer.encode_batch(texts)
         if len(encoded) == 1:
-            return [self._states(encoded[0])]
+            return [read(encoded[0])]
         # The longest first, so that the threads end together.
         order = sorted(range(len(encoded)), key=lambda at: -len(encoded[at].ids))
-        found = self._threads.map(self._states, [encoded[at] for at in order])
+        found = self._threads.map(read, [encoded[at] for at in order])
         placed = dict(zip(order, found, strict=True))
         return [placed[at] for at in range(len(encoded))]
 
@@ -69,12 +73,27 @@ class Encoder:
         """Every output of the file for one text, (tokens, size), by its name."""
         return self._run(self._tokenizer.encode(text))
 
-    def _states(self, encoded: Encoding) -> States:
+    def _reading(self, encoded: Encoding) -> Reading:
+        """Without the two marks that the tokenizer puts around a text."""
+        states = self._states(encoded)
+        tokens = states[1:-1]
+        lengths = np.linalg.norm(tokens, axis=1, keepdims=True)
+        spans = np.array(encoded.offsets, dtype=np.int64)
+        return Reading(_vector(states), tokens / lengths, spans[1:-1])
+
+    def _states(self, encoded: Encoding) -> NDArray[np.float32]:
+        """Of the tokens, the marks at both ends included: (tokens, d)."""
         (states,) = self._run(encoded).values()
-        return States(states, np.array(encoded.offsets, dtype=np.int64))
+        return states
 
     def _run(self, encoded: Encoding) -> dict[str, NDArray[np.float32]]:
         ids = np.array([encoded.ids], dtype=np.int32)
         (name,) = (one.name for one in self._session.get_inputs())
         found = self._session.run(self._names, {name: ids})
         return {name: values[0] for name, values in zip(self._names, found, strict=True)}
+
+
+def _vector(states: NDArray[np.float32]) -> Vectors:
+    """The mean of the tokens' states, as the model was trained: float32 (d,), unit length."""
+    mean = states.mean(axis=0)
+    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)

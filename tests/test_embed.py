@@ -74,10 +74,9 @@ def test_seven_bits_are_taken_where_eight_overflow(
     likeness = iter([0.5, 0.995])
     monkeypatch.setattr(onnx_file, "_likeness", lambda *_: next(likeness))
     onnx_file.make(folder, tmp_path / "seven.onnx", is_small=True)
-    (seven,) = Encoder(tmp_path / "seven.onnx", folder).read(TEXTS[:1])
-    (eight,) = Encoder(tmp_path / "eight.onnx", folder).read(TEXTS[:1])
-    one, other = seven.states.mean(axis=0), eight.states.mean(axis=0)
-    assert 0.99 < one @ other / np.linalg.norm(one) / np.linalg.norm(other) < 0.99999
+    (seven,) = Encoder(tmp_path / "seven.onnx", folder).embed(TEXTS[:1])
+    (eight,) = Encoder(tmp_path / "eight.onnx", folder).embed(TEXTS[:1])
+    assert 0.99 < seven @ eight < 0.99999
 
 
 @pytest.mark.real
