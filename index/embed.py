@@ -7,10 +7,9 @@ in the user's cache folder. A model that they cannot be made of is run by senten
 """
 
 import hashlib
-import os
 import threading
 from contextlib import suppress
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from index.embed_reference import ReferenceEncoder
 from index.records import Reading, Vectors
+from models import kept
 from models.catalog import default, find
 from models.errors import ModelError
 from models.paths import encoders_folder
@@ -94,15 +94,15 @@ def _loaded(folder: Path, digest: str, *, is_small: bool) -> "Encoder | Referenc
     from index.onnx_model import Encoder  # noqa: PLC0415  (start-up time)
 
     name = f"{folder.name}-{'8bit' if is_small else 'float32'}-{digest[:16]}-{_MADE}"
-    for path in encoders_folder().glob(f"{name}-*.onnx"):
+    if path := kept.take(encoders_folder(), name, suffix=".onnx"):
         with suppress(OSError, ValueError):
-            if path.stem.endswith(hashlib.sha256(path.read_bytes()).hexdigest()):
-                return Encoder(path, folder)
+            return Encoder(path, folder)
         path.unlink(missing_ok=True)
     from index import onnx_file  # noqa: PLC0415  (start-up time)
 
+    make = partial(onnx_file.make, folder, is_small=is_small)
     try:
-        return Encoder(_kept(folder, name, is_small=is_small), folder)
+        return Encoder(kept.keep(encoders_folder(), name, make, suffix=".onnx"), folder)
     except onnx_file.NotSupportedError:
         return ReferenceEncoder(folder)
     except (OSError, ValueError, KeyError) as error:
@@ -110,18 +110,3 @@ def _loaded(folder: Path, digest: str, *, is_small: bool) -> "Encoder | Referenc
             f"The embedding model in {folder} cannot be loaded ({error}): run 'footnote models "
             "check', and see that there is room on the disk."
         ) from error
-
-
-def _kept(folder: Path, name: str, *, is_small: bool) -> Path:
-    """Makes the file of that name; it is whole or not there."""
-    from index import onnx_file  # noqa: PLC0415  (start-up time)
-
-    place = encoders_folder()
-    place.mkdir(parents=True, exist_ok=True)
-    part = place / f"{name}-{os.getpid()}.part"
-    try:
-        onnx_file.make(folder, part, is_small=is_small)
-        whole = place / f"{name}-{hashlib.sha256(part.read_bytes()).hexdigest()}.onnx"
-        return part.replace(whole)
-    finally:
-        part.unlink(missing_ok=True)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from index.folder import document_files
 from index.records import Skipped
-from index.store import file_sha256
 from models.errors import DocumentError, PassingError
 from models.progress import OnProgress, Progress
+from models.verify import file_sha256
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ published. A disk that changes bytes in a large file by itself goes unnoticed th
 check`` reads everything.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -39,6 +38,7 @@ from index.records import Document, Match, Passage, Rows, Section, Skipped, Vect
 from models.errors import StoreError
 from models.paths import indexes_folder
 from models.progress import OnProgress
+from models.verify import file_sha256
 
 FORMAT = 4
 """Changes when an older program could not read, or would misread, what is written."""
@@ -533,12 +533,6 @@ def rebuild_command(name: str) -> str:
 def embedded_text(title: str, text: str) -> str:
     """The title goes before a passage's text: it often names what the text only calls “it”."""
     return f"{title}\n{text}" if title else text
-
-
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file's bytes, in hex. Raises OSError if it cannot be read."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _written(path: Path) -> Written:

@@ -84,7 +84,7 @@ def sha256_of(
         known = {} if again else _remembered().get(str(path.resolve()), {})
         if "sha256" in known and stamp.items() <= known.items():
             return str(known["sha256"])
-        digest = _read_sha256(path, on_bytes)
+        digest = file_sha256(path, on_bytes=on_bytes)
     except OSError as failure:
         raise ModelError(f"{path} cannot be read: {failure.strerror}.") from failure
     _remember(path, stamp | {"sha256": digest})
@@ -119,7 +119,11 @@ def _damage_of_file(
     return None
 
 
-def _read_sha256(path: Path, on_bytes: Callable[[int], None] | None) -> str:
+def file_sha256(path: Path, *, on_bytes: Callable[[int], None] | None = None) -> str:
+    """The sha256 of a file's bytes, in hex; ``on_bytes`` is told how many were read so far.
+
+    Raises OSError if it cannot be read.
+    """
     digest, done = hashlib.sha256(), 0
     with path.open("rb") as stream:
         while block := stream.read(1 << 22):

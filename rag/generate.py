@@ -16,7 +16,7 @@ import llama_cpp
 import numpy as np
 from llama_cpp import Llama
 
-from index.store import file_sha256
+from models import kept
 from models.errors import ModelError
 from models.paths import states_folder
 from rag.prompt import Message
@@ -151,7 +151,7 @@ class LlamaCpp:
                         messages=messages, temperature=0.0, max_tokens=1
                     )
                     with suppress(OSError):
-                        self._keep(name)
+                        kept.keep(states_folder(), name, self._llama.keep_state, suffix=".state")
                 self._llama.remember()
             for old in states_folder().glob(f"{self.name}-*.state"):
                 if not old.name.startswith(tuple(names)):
@@ -163,22 +163,8 @@ class LlamaCpp:
         return int(self._llama.n_tokens)
 
     def _take(self, name: str) -> bool:
-        for path in states_folder().glob(f"{name}-*.state"):
-            with suppress(OSError):
-                if path.stem.endswith(file_sha256(path)):
-                    return self._llama.take_state(path)
-                path.unlink()
-        return False
-
-    def _keep(self, name: str) -> None:
-        folder = states_folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        whole = folder / f"{name}-{os.getpid()}.part"
-        try:
-            self._llama.keep_state(whole)
-            whole.replace(folder / f"{name}-{file_sha256(whole)}.state")
-        finally:
-            whole.unlink(missing_ok=True)
+        path = kept.take(states_folder(), name, suffix=".state")
+        return path is not None and self._llama.take_state(path)
 
     def _state_name(self, messages: list[Message]) -> str:
         """What is read depends on the model, the library, and the messages."""

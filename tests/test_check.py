@@ -12,9 +12,9 @@ from index.build import build
 from index.check import SavedCitation, check_citations, check_index, saved_citations
 from index.commands import check
 from index.load import load_document
-from index.store import file_sha256
 from models.errors import DocumentError, StoreError
 from models.progress import Progress
+from models.verify import file_sha256
 from rag import Answer, Chat
 from tests.documents import write_scan
 from tests.fakes import ListSearch, ScriptedModel, WordEmbedder
