@@ -37,7 +37,7 @@ from rag.records import (
     Token,
 )
 from rag.support import SupportCheck
-from rag.topic import told_about, topic_of
+from rag.topic import told_about
 
 _LONGEST_QUESTION = 400
 """Words. A longer one would crowd out the passages."""
@@ -207,7 +207,7 @@ class Chat:
             if asks_about_collection(question):
                 return
             matter = self._matter_of(parts_of(question)[0], self._last)
-            if topic_of(matter.question) or not (is_wanted() and matter.hits):
+            if matter.topic or not (is_wanted() and matter.hits):
                 return
             for _ in weigh(matter.evidences, matter.judge):
                 if not is_wanted():
@@ -241,7 +241,7 @@ class Chat:
         made = _Made(hits)
         if hits:
             footnotes = partial(Footnotes, self._search.document, known=known)
-            topic = topic_of(question)
+            topic = matter.topic
             told = told_about(topic, matter.evidences, footnotes()) if topic else ()
             made = yield from (self._tell(told, hits) if told else self._draft(matter, footnotes))
         first = made.first_token - started if made.first_token else None

@@ -67,7 +67,8 @@ class Matter:
         self.question = question
         self.last = last if points_back(question) else None
         before = self.last.texts if self.last else []
-        self.query = " ".join([*before, topic_of(question) or question])
+        self.topic = topic_of(question)  # what the documents may tell about without the model
+        self.query = " ".join([*before, self.topic or question])
         self.judge = Judge(generate, question, before)
         self._search = search
 
@@ -88,7 +89,7 @@ class Matter:
         """The sentences that an answer is written from."""
         return choose(self.evidences, self.judge)
 
-    @property
+    @cached_property
     def excerpts(self) -> list[Excerpt]:
         """They as something to read."""
         return self.evidences.in_context(self.choice.evidence)
