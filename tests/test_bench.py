@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import click
 import pytest
 
-from rag.bench import Ratio, ratio, table, write
+from rag.bench import PARTS, Ratio, ratio, table, write
+from rag.commands import bench
 
 QUICK = ratio("first word", [1.0, 3.0, 2.0], [4.0, 10.0, 10.0], limit=0.45)
 SLOW = ratio("embedding", [20, 1400], [10, 2000], limit=1.5, unit="texts/s", is_least=True)
@@ -34,3 +36,9 @@ def test_ratios_are_told_as_a_table_and_kept_as_json_and_a_plot(tmp_path: Path) 
     assert record["turns"] == 3
     assert record["ratios"][0]["ratio"] == 0.2
     assert "<svg" in plot.read_text()
+
+
+def test_the_command_measures_whatever_can_be_measured() -> None:
+    (choice,) = (param.type for param in bench.params if param.name == "parts")
+    assert isinstance(choice, click.Choice)
+    assert list(choice.choices) == list(PARTS)
