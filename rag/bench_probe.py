@@ -3,7 +3,8 @@
     python -m rag.bench_probe ours|plain FOLDER     questions on the standard input, one a line
 
 Prints a line of JSON for each question: seconds to the first and to the last word, and the answer.
-A line that begins with “+” is a follow-up; one with “~” is read for while it is typed. The first
+A line that begins with “+” is a follow-up, asked when the answer before it has been read; one with
+“~” is read for while it is typed. The first
 question, whose mark is “0”, counts from the start of the process, given as seconds of the clock in
 FOOTNOTE_STARTED. A last line tells the memory at its peak.
 """
@@ -30,7 +31,9 @@ def ours() -> Callable[[str, str], Iterator[str]]:
 
     def ask(mark: str, question: str) -> Iterator[str]:
         nonlocal chat
-        if mark != "+":
+        if mark == "+":
+            chat.read_ahead("", is_wanted=lambda: True)  # as while an answer is read on the page
+        else:
             chat = root.fresh()
         if mark == "~":
             chat.read_ahead(question, is_wanted=lambda: True)

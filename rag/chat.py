@@ -23,6 +23,7 @@ from rag.prompt import (
     ANSWER_RULES,
     JUDGE_RULES,
     Message,
+    follow_up_beginning,
 )
 from rag.records import (
     REFUSAL,
@@ -200,8 +201,13 @@ class Chat:
     def read_ahead(self, question: str, *, is_wanted: Callable[[], bool]) -> None:
         """Does for ``question``, which may be asked next, what can be done before it is.
 
-        Ends early when it is no longer wanted. Nobody else may use the chat meanwhile.
+        If it is empty, for any question that leans on the last one. Ends early when it is no
+        longer wanted. Nobody else may use the chat meanwhile.
         """
+        if not question:
+            if self._last and is_wanted():
+                self._generate.read(follow_up_beginning(self._last.texts), place="follow-up")
+            return
         with suppress(QuestionError):
             question = check_question(question)
             if asks_about_collection(question):

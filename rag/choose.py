@@ -60,6 +60,7 @@ class Choice:
 def weigh(evidences: Evidences, judge: Judge) -> Iterator[tuple[float, float, Evidence]]:
     """The sentences that may answer: score, the model's word, and the sentence, one by one.
 
+    None follows one that is clearly an answer: it would seldom be chosen instead.
     For a question that leans on the last one, sentences are ranked with that one and without
     it: with it alone, what answered the last one would come first again.
     """
@@ -67,6 +68,8 @@ def weigh(evidences: Evidences, judge: Judge) -> Iterator[tuple[float, float, Ev
     for score, item in evidences.nearest(asked, limit=_LOOKED_AT):
         odds = judge.odds(evidences.in_context([item]))
         yield score + _WORD * odds, odds, item
+        if odds >= _CLEAR_YES:
+            return
 
 
 def choose(evidences: Evidences, judge: Judge) -> Choice:

@@ -50,8 +50,11 @@ class Generate(Protocol):
     def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[Piece, None, None]:
         """The answer, piece by piece; closing the iterator stops the model."""
 
-    def read(self, messages: list[Message]) -> None:
-        """Reads what an answer will be asked for with, so that it need not be read then."""
+    def read(self, messages: list[Message], *, place: str | None = None) -> None:
+        """Reads what an answer will be asked for with, so that it need not be read then.
+
+        What was read is kept at ``place``, if one is given, instead of what was kept there.
+        """
 
     def yes(self, messages: list[Message]) -> float:
         """How much likelier a yes than a no is as the answer's first word: the log of the ratio."""
@@ -71,9 +74,9 @@ class InBackground:
         """As the model's own."""
         yield from self._model.result()(messages, max_tokens=max_tokens)
 
-    def read(self, messages: list[Message]) -> None:
+    def read(self, messages: list[Message], *, place: str | None = None) -> None:
         """As the model's own."""
-        self._model.result().read(messages)
+        self._model.result().read(messages, place=place)
 
     def yes(self, messages: list[Message]) -> float:
         """As the model's own."""
@@ -132,10 +135,16 @@ class LlamaCpp:
                     yield Piece(text, tuple(logprobs))
                     logprobs.clear()
 
-    def read(self, messages: list[Message]) -> None:
-        """Reads ``messages``; the next call, if it begins with them, goes on from there."""
+    def read(self, messages: list[Message], *, place: str | None = None) -> None:
+        """Reads ``messages``; the next call, if it begins with them, goes on from there.
+
+        With a ``place`` every later call does, whatever is read between, until something else
+        is kept there.
+        """
         with self._turn:
             self._llama.create_chat_completion(messages=messages, temperature=0.0, max_tokens=1)
+            if place is not None:
+                self._llama.remember(place)
 
     def read_ahead(self, *beginnings: list[Message]) -> None:
         """Reads what conversations begin with, so that no question waits for it.
@@ -152,7 +161,7 @@ class LlamaCpp:
                     )
                     with suppress(OSError):
                         kept.keep(states_folder(), name, self._llama.keep_state, suffix=".state")
-                self._llama.remember()
+                self._llama.remember(name)
             for old in states_folder().glob(f"{self.name}-*.state"):
                 if not old.name.startswith(tuple(names)):
                     old.unlink(missing_ok=True)
@@ -201,7 +210,7 @@ class _Llama(Llama):  # type: ignore[misc]
 
     def __init__(self, **settings: Any) -> None:
         """Takes the library's settings."""
-        self._remembered: list[tuple[np.ndarray, ctypes.Array[ctypes.c_uint8]]] = []
+        self._remembered: dict[str, tuple[np.ndarray, ctypes.Array[ctypes.c_uint8]]] = {}
         super().__init__(**settings)
 
     @property
@@ -214,17 +223,17 @@ class _Llama(Llama):  # type: ignore[misc]
         params.use_extra_bufts = False
         self._model_params = params
 
-    def remember(self) -> None:
-        """Keeps in memory what has been read, for every later prompt that begins with it."""
+    def remember(self, place: str) -> None:
+        """Keeps in memory what has been read, in place of what was kept there."""
         size = llama_cpp.llama_state_seq_get_size(self.ctx, 0)
         state = (ctypes.c_uint8 * size)()
         llama_cpp.llama_state_seq_get_data(self.ctx, state, size, 0)
-        self._remembered.append((self.input_ids[: self.n_tokens].copy(), state))
+        self._remembered[place] = self.input_ids[: self.n_tokens].copy(), state
 
     def generate(self, tokens: Sequence[int], *arguments: Any, **settings: Any) -> Any:
         """As the library's, but goes on from whatever remembered beginning is the longest."""
         shared = _shared(self.input_ids[: self.n_tokens], tokens)
-        for beginning, state in self._remembered:
+        for beginning, state in self._remembered.values():
             if (more := _shared(beginning, tokens)) > shared and llama_cpp.llama_state_seq_set_data(
                 self.ctx, state, len(state), 0
             ):

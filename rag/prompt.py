@@ -94,17 +94,26 @@ def answer_messages(
     """
     asked = f"Question: {harmless(question)}"
     parts = [*([] if before else [asked]), *_passages(excerpts), *_said(before), asked]
-    return [*ANSWER_RULES, Message(role="user", content="\n\n".join(parts))]
+    return [*ANSWER_RULES, _asked(parts)]
 
 
 def judge_messages(
     question: str, excerpts: Sequence[Excerpt], *, before: Sequence[str] = ()
 ) -> list[Message]:
     """What to ask whether ``excerpts`` answer ``question``: the answer begins with Yes or No."""
-    # What was said before comes first, so that it is read once for all that is judged.
+    # What was said before comes first, so that it is read once for all that is judged,
+    # and before anything is asked.
     asked = f"Question: {harmless(question)}\nAnswerable?"
-    parts = [*_said(before), *_passages(excerpts), asked]
-    return [*JUDGE_RULES, Message(role="user", content="\n\n".join(parts))]
+    return [*JUDGE_RULES, _asked([*_said(before), *_passages(excerpts), asked])]
+
+
+def follow_up_beginning(before: Sequence[str]) -> list[Message]:
+    """What every question that leans on ``before`` begins with when it is judged."""
+    return [*JUDGE_RULES, _asked([*_said(before), *_passages([])])]
+
+
+def _asked(parts: Sequence[str]) -> Message:
+    return Message(role="user", content="\n\n".join(parts))
 
 
 def _passages(excerpts: Sequence[Excerpt]) -> list[str]:

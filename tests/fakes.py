@@ -123,7 +123,7 @@ class ScriptedModel:
             self.pieces_written += 1
             yield Piece(piece, (logprob,))
 
-    def read(self, messages: list[Message]) -> None:
+    def read(self, messages: list[Message], *, place: str | None = None) -> None:
         self.read_before.append(messages)
 
     def yes(self, messages: list[Message]) -> float:

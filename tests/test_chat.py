@@ -393,6 +393,22 @@ def test_another_question_than_the_one_read_for_is_answered_as_ever() -> None:
     assert len(search.queries) == 2
 
 
+def test_what_a_follow_up_begins_with_is_read_before_anything_is_asked() -> None:
+    conversation, _, model = chat("The planes carried 35 tons of cargo.", "They came from Russia.")
+    conversation.read_ahead("", is_wanted=lambda: True)
+    assert model.read_before == []  # nothing was asked before
+    conversation.ask("How much cargo did the planes carry?")
+    conversation.read_ahead("", is_wanted=lambda: False)
+    assert model.read_before == []
+    conversation.read_ahead("", is_wanted=lambda: True)
+    ((*known, beginning),) = model.read_before
+    conversation.ask("Where did they come from?")
+    (*rules, asked) = model.judged[-1]
+    assert rules == known
+    assert asked["content"].startswith(beginning["content"])
+    assert "35 tons" in beginning["content"]
+
+
 def test_reading_ahead_ends_when_it_is_not_wanted_any_more() -> None:
     conversation, _, model = chat()
     conversation.read_ahead(

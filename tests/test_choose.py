@@ -20,19 +20,20 @@ class Believer:
 
     name = "believer"
 
-    def __init__(self, *texts: str) -> None:
+    def __init__(self, *texts: str, word: float = 2.0) -> None:
         self._texts = texts
+        self._word = word
         self.asked: list[str] = []
 
     def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[Piece, None, None]:
         yield Piece("", ())
 
-    def read(self, messages: list[Message]) -> None:
+    def read(self, messages: list[Message], *, place: str | None = None) -> None:
         pass
 
     def yes(self, messages: list[Message]) -> float:
         self.asked.append(messages[-1]["content"])
-        return 2.0 if any(text in self.asked[-1] for text in self._texts) else -2.0
+        return self._word if any(text in self.asked[-1] for text in self._texts) else -2.0
 
 
 def chosen(model: Believer, *documents: Document) -> list[str]:
@@ -46,10 +47,18 @@ def test_the_models_word_counts_more_than_the_rank() -> None:
 
 
 def test_all_that_answer_are_read() -> None:
-    assert set(chosen(Believer("35 tons", "troops"), NEWS)) == {
+    assert set(chosen(Believer("35 tons", "troops", word=0.5), NEWS)) == {
         "The planes carried cargo of 35 tons.",
         "The planes carried troops.",
     }
+
+
+def test_nothing_is_asked_about_after_a_clear_answer() -> None:
+    clear, unclear = Believer("The planes carried"), Believer("The planes carried", word=0.5)
+    first, *others = chosen(unclear, NEWS)
+    assert others
+    assert chosen(clear, NEWS) == [first]
+    assert clear.asked == unclear.asked[:1]
 
 
 def test_the_nearest_is_read_if_none_answers() -> None:
@@ -64,7 +73,7 @@ def test_nothing_is_chosen_where_nothing_was_found() -> None:
 
 def test_few_sentences_are_asked_about() -> None:
     many = document(" ".join(f"The planes carried thing{n}." for n in range(40)))
-    model = Believer("carried")
+    model = Believer("carried", word=0.5)
     assert len(chosen(model, many)) == 3
     assert len(model.asked) == 6
 

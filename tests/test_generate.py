@@ -118,11 +118,8 @@ def test_what_was_read_ahead_is_taken_from_the_disk_the_next_time(home: Path) ->
     assert written(second, [*RULES, *SKY]) == written(first, [*RULES, *SKY])
 
 
-def test_every_beginning_is_read_only_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    others: list[Message] = [{"role": "system", "content": "You are a pirate at sea. " * 12}]
-    model, fresh = small_model(), small_model()
-    model.read_ahead(RULES, others)
-    assert len(list((home / "states").iterdir())) == 2
+def counted(model: LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many tokens the model reads at a time, from now on."""
     read: list[int] = []
     evaluate = model._llama.eval
 
@@ -131,9 +128,36 @@ def test_every_beginning_is_read_only_once(home: Path, monkeypatch: pytest.Monke
         evaluate(tokens)
 
     monkeypatch.setattr(model._llama, "eval", count)
+    return read
+
+
+def test_every_beginning_is_read_only_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    others: list[Message] = [{"role": "system", "content": "You are a pirate at sea. " * 12}]
+    model, fresh = small_model(), small_model()
+    model.read_ahead(RULES, others)
+    assert len(list((home / "states").iterdir())) == 2
+    read = counted(model, monkeypatch)
     for beginning in (RULES, others, RULES):
         assert written(model, [*beginning, *SKY]) == written(fresh, [*beginning, *SKY])
     assert max(read) < 30  # tokens of SKY; a beginning has more than 70
+
+
+def test_what_is_kept_at_a_place_is_read_once_until_something_else_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, fresh = small_model(), small_model()
+    pirate: list[Message] = [{"role": "system", "content": "You are a pirate at sea. " * 12}]
+    read = counted(model, monkeypatch)
+    for kept, other in ((RULES, pirate), (pirate, RULES)):
+        model.read(kept, place="here")
+        model.read(other)
+        read.clear()
+        assert written(model, [*kept, *SKY]) == written(fresh, [*kept, *SKY])
+        assert max(read) < 30
+    model.read(SKY)
+    read.clear()
+    written(model, [*RULES, *SKY])
+    assert max(read) > 70
 
 
 def test_a_damaged_or_older_state_is_read_anew(home: Path) -> None:

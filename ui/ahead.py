@@ -18,7 +18,7 @@ class Reads(Protocol):
     """What reads; the real one is ``rag.Chat``."""
 
     def read_ahead(self, question: str, *, is_wanted: Callable[[], bool]) -> None:
-        """Does for ``question`` what can be done before it is asked, while it is wanted."""
+        """Does what can be done before ``question`` is asked, or any, while it is wanted."""
 
 
 class Ahead:
@@ -33,8 +33,11 @@ class Ahead:
         self._reading = threading.Lock()  # held while a conversation reads
 
     def want(self, conversation: Reads, question: str) -> None:
-        """Reads for ``question`` as soon as may be, in place of what was wanted before."""
-        if len(question.split()) < _SHORTEST:
+        """Reads for ``question`` as soon as may be, in place of what was wanted before.
+
+        An empty one stands for any that leans on the last answer.
+        """
+        if 0 < len(question.split()) < _SHORTEST:
             return
         with self._guard:
             if self._answering:

@@ -222,6 +222,7 @@ class Page:
             with self._ahead.paused():
                 for turn in answer(session):
                     yield {self.current: render.exchange(turn), self.notes: render.sources(turn)}
+            self._ahead.want(session.conversation, "")
         finally:
             self.past.keep(session)
 
