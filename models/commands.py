@@ -2,13 +2,14 @@
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from models import paths
 from models.catalog import default, entries, find
-from models.progress import readable_bytes
+from models.progress import OnProgress, readable_bytes
 from models.terminal import progress_bar
 from models.verify import find_copy, places
 
@@ -47,8 +48,10 @@ def list_models() -> None:
 
 @models.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-def pull(names: tuple[str, ...]) -> None:
+@click.pass_obj
+def pull(prepare: Callable[[Path, OnProgress], None] | None, names: tuple[str, ...]) -> None:
     """Fetch models and check them; without a NAME, the two that are used by default."""
+    # What is to be done with a model that writes is known to who runs it, a layer above.
     from models.fetch import pull as fetch_model  # noqa: PLC0415  (start-up time)
 
     chosen = [find(name) for name in dict.fromkeys(names)] or [default("embedder"), default("llm")]
@@ -66,6 +69,9 @@ def pull(names: tuple[str, ...]) -> None:
         if copy is not None and copy.damage is None:
             done = "is already here"
         click.echo(f"{entry.name}: {done}, its sha256 is right: {path}")
+        if prepare and entry.purpose == "llm":
+            with progress_bar() as on_progress:
+                prepare(path, on_progress)
 
 
 @models.command()

@@ -53,6 +53,11 @@ def states_folder() -> Path:
     return _cache() / "states"
 
 
+def loading_file() -> Path:
+    """The file of how models are loaded to read fastest; it may not exist yet."""
+    return _cache() / "loading.json"
+
+
 def encoders_folder() -> Path:
     """The folder for embedding models in the form in which they are run; it may not exist yet."""
     return _cache() / "encoders"

@@ -25,7 +25,7 @@ from index.embed import SentenceEmbedder
 from index.records import Document
 from index.split import split
 from index.store import embedded_text
-from models.paths import encoders_folder, states_folder, weights_folder
+from models.paths import encoders_folder, loading_file, states_folder, weights_folder
 from models.progress import OnProgress, Progress
 from models.resolve import resolve_llm
 
@@ -88,6 +88,7 @@ def measure(parts: Sequence[str], *, turns: int, on_progress: OnProgress) -> lis
         for folder in (weights_folder(), encoders_folder(), states_folder()):
             folder.mkdir(parents=True, exist_ok=True)
             (home / folder.name).symlink_to(folder, target_is_directory=True)
+        (home / loading_file().name).symlink_to(loading_file())
         before = os.environ.get("FOOTNOTE_HOME")
         os.environ["FOOTNOTE_HOME"] = place
         try:

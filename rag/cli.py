@@ -1,9 +1,11 @@
 """The program ``footnote``: a table of its commands, each loaded only when it is called."""
 
 import importlib
+from pathlib import Path
 
 import click
 
+from models.progress import OnProgress
 from models.terminal import run
 
 _COMMANDS = {
@@ -36,8 +38,17 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands)
 @click.version_option(package_name="footnote")
-def footnote() -> None:
+@click.pass_context
+def footnote(context: click.Context) -> None:
     """Answers about a folder of documents, with the exact passage under every sentence."""
+    context.obj = _prepare
+
+
+def _prepare(path: Path, on_progress: OnProgress) -> None:
+    """What ``models pull`` does with a model that writes."""
+    from rag.generate import measure_once  # noqa: PLC0415  (start-up time)
+
+    measure_once(path, on_progress=on_progress)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
@@ -19,6 +20,8 @@ from llama_cpp import Llama
 from models import kept
 from models.errors import ModelError
 from models.paths import states_folder
+from models.progress import OnProgress
+from rag import loading
 from rag.prompt import Message
 
 _SILENT = llama_cpp.llama_log_callback(lambda _level, _text, _data: None)
@@ -30,6 +33,10 @@ llama_cpp._internals.suppress_stdout_stderr = lambda **_: nullcontext()
 
 CONTEXT_TOKENS = 6144
 """What the model can hold: rules, passages and turns. 28 kB each for the default model."""
+
+
+_MEASURED_BY = "The planes carried 35 tons of cargo to the airport near Caracas on Saturday. " * 32
+_MEASURED_TOKENS = 256  # about what the sentences are that an answer is written from
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +94,16 @@ class LlamaCpp:
     """A GGUF model in this process. One answer at a time; a second caller waits."""
 
     def __init__(self, path: Path, *, context_tokens: int = CONTEXT_TOKENS) -> None:
-        """Raises ModelError if llama.cpp cannot load the file."""
+        """Loads it in the way that was measured to be the faster one, if it was measured.
+
+        Raises ModelError if llama.cpp cannot load the file.
+        """
         self.name = path.stem
         self._turn = threading.Lock()
-        try:
-            self._file = [path.stat().st_size, path.stat().st_mtime_ns]
-            self._llama = _Llama(
-                model_path=str(path),
-                n_ctx=context_tokens,
-                n_threads=os.cpu_count(),  # the library itself takes half of them
-                verbose=False,
-            )
-        except (ValueError, OSError, RuntimeError) as error:
-            raise ModelError(
-                f"The model {path} cannot be loaded ({error}): run 'footnote models check', "
-                "or choose another with --model."
-            ) from error
+        speeds = loading.remembered(path)
+        self._is_repacked = speeds is not None and speeds.is_repacking_worth_it
+        self._llama = _load(path, context_tokens=context_tokens, is_repacked=self._is_repacked)
+        self._file = [path.stat().st_size, path.stat().st_mtime_ns]
         self._yes, self._no = (self._first_token(word) for word in ("Yes", "No"))
 
     def _first_token(self, word: str) -> int:
@@ -176,8 +177,8 @@ class LlamaCpp:
         return path is not None and self._llama.take_state(path)
 
     def _state_name(self, messages: list[Message]) -> str:
-        """What is read depends on the model, the library, and the messages."""
-        about = [self._file, llama_cpp.__version__, messages]
+        """What is read depends on the model, how it is loaded, the library, and the messages."""
+        about = [self._file, self._is_repacked, llama_cpp.__version__, messages]
         return f"{self.name}-{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]}"
 
     def yes(self, messages: list[Message]) -> float:
@@ -198,18 +199,55 @@ class LlamaCpp:
         return found[0]
 
 
+def measure_once(path: Path, *, on_progress: OnProgress) -> None:
+    """Finds out how the model at ``path`` reads fastest, unless that is known already."""
+    loading.measure_once(path, reading_speed, on_progress=on_progress)
+
+
+def reading_speed(path: Path, *, is_repacked: bool) -> float:
+    """Tokens of a prompt that the model reads in a second; raises ModelError as ``LlamaCpp``."""
+    llama = _load(path, context_tokens=2 * _MEASURED_TOKENS, is_repacked=is_repacked)
+    try:
+        tokens = llama.tokenize(_MEASURED_BY.encode())[:_MEASURED_TOKENS]
+        llama.eval(tokens[:8])  # brings the weights into memory
+        llama.reset()
+        started = time.monotonic()
+        llama.eval(tokens)
+        return len(tokens) / (time.monotonic() - started)
+    finally:
+        llama.close()
+
+
+def _load(path: Path, *, context_tokens: int, is_repacked: bool) -> "_Llama":
+    """Raises ModelError if llama.cpp cannot load the file."""
+    try:
+        return _Llama(
+            is_repacked=is_repacked,
+            model_path=str(path),
+            n_ctx=context_tokens,
+            n_threads=os.cpu_count(),  # the library itself takes half of them
+            verbose=False,
+        )
+    except (ValueError, OSError, RuntimeError) as error:
+        raise ModelError(
+            f"The model {path} cannot be loaded ({error}): run 'footnote models check', "
+            "or choose another with --model."
+        ) from error
+
+
 class _Llama(Llama):  # type: ignore[misc]
     """Llama with a load setting that its arguments leave out.
 
     Without the repacked weights (``use_extra_bufts``) prompts are read 1.5 times as fast on
     CPUs with AVX-512, loading takes a fraction, and 0.6 GB less memory is used; writing
-    is a tenth slower. Reading is most of the wait.
+    is a tenth slower. Reading is most of the wait. Which is faster here ``rag.loading`` knows.
     """
 
     n_tokens: int  # that have been read
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, is_repacked: bool, **settings: Any) -> None:
         """Takes the library's settings."""
+        self._is_repacked = is_repacked
         self._remembered: dict[str, tuple[np.ndarray, ctypes.Array[ctypes.c_uint8]]] = {}
         super().__init__(**settings)
 
@@ -220,7 +258,7 @@ class _Llama(Llama):  # type: ignore[misc]
 
     @model_params.setter
     def model_params(self, params: Any) -> None:
-        params.use_extra_bufts = False
+        params.use_extra_bufts = self._is_repacked
         self._model_params = params
 
     def remember(self, place: str) -> None:

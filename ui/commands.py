@@ -15,7 +15,7 @@ import click
 
 from models.errors import FootnoteError
 from models.paths import conversations_file
-from models.terminal import patience
+from models.terminal import patience, progress_bar
 from rag import options
 from ui.local import HOSTS
 
@@ -74,8 +74,13 @@ def chat(*, host: str, port: int | None, is_opening: bool | None, **opening: Any
             return
         is_opening = False  # the page that is open becomes the chat
     with patience("Loading the models…"):
-        from rag.chat import Chat  # noqa: PLC0415  (start-up time)
+        from models.resolve import resolve_llm  # noqa: PLC0415  (start-up time)
+        from rag.chat import Chat  # noqa: PLC0415
+        from rag.generate import measure_once  # noqa: PLC0415
 
+    with progress_bar() as on_progress:
+        measure_once(resolve_llm(opening["model"]), on_progress=on_progress)
+    with patience("Loading the models…"):
         conversation = Chat.open(**opening)
     serve(
         conversation,

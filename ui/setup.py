@@ -13,6 +13,7 @@ from models.catalog import default, entries
 from models.errors import ModelError
 from models.progress import OnProgress, readable_bytes
 from models.resolve import resolve_embedder, resolve_llm
+from rag.generate import measure_once
 from ui.documents import following
 from ui.parts import QUICK, html
 from ui.render import plain
@@ -93,5 +94,6 @@ class SetupPage:
 
     def _work(self, on_progress: OnProgress) -> BuildReport:
         resolve_embedder(fetch=True, on_progress=on_progress)
-        resolve_llm(self._model, fetch=True, on_progress=on_progress)
+        path = resolve_llm(self._model, fetch=True, on_progress=on_progress)
+        measure_once(path, on_progress=on_progress)
         return Library(self._name).build(on_progress)
