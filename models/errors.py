@@ -43,4 +43,4 @@ class HistoryError(FootnoteError):
 
 
 class EvaluationError(FootnoteError):
-    """A file of questions for ``footnote eval`` cannot be read."""
+    """What is measured with, such as a file of questions, is not there or cannot be read."""

@@ -63,6 +63,11 @@ def encoders_folder() -> Path:
     return _cache() / "encoders"
 
 
+def bench_folder() -> Path:
+    """The folder for what takes long to make and is measured with; it may not exist yet."""
+    return _cache() / "bench"
+
+
 def dropped_folder() -> Path:
     """The folder of this package, where somebody may have put a model's file by hand.
 

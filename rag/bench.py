@@ -12,8 +12,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,16 @@ from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 from index.build import SHIPPED_CORPUS, build
 from index.embed import SentenceEmbedder
-from index.records import Document
-from index.split import split
-from index.store import embedded_text
-from models.paths import encoders_folder, loading_file, states_folder, weights_folder
+from models.paths import (
+    bench_folder,
+    encoders_folder,
+    loading_file,
+    states_folder,
+    weights_folder,
+)
 from models.progress import OnProgress, Progress
 from models.resolve import resolve_llm
+from rag.bench_texts import real_passages
 
 QUESTIONS = [
     "Which Russian military officer was on the first plane?",
@@ -80,26 +84,30 @@ def ratio(
     return Ratio(name, one, other, unit, one / other, min(turns), max(turns), limit, is_least)
 
 
-def measure(parts: Sequence[str], *, turns: int, on_progress: OnProgress) -> list[Ratio]:
-    """The ratios of ``parts``, each of ``PARTS``. Raises as ``index.build.build``."""
-    found: list[Ratio] = []
+@contextmanager
+def own_home() -> Iterator[Path]:
+    """A FOOTNOTE_HOME without indexes, which has the user's models; it is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="footnote-bench-") as place:
         home = Path(place)
-        for folder in (weights_folder(), encoders_folder(), states_folder()):
+        for folder in (weights_folder(), encoders_folder(), states_folder(), bench_folder()):
             folder.mkdir(parents=True, exist_ok=True)
             (home / folder.name).symlink_to(folder, target_is_directory=True)
         (home / loading_file().name).symlink_to(loading_file())
         before = os.environ.get("FOOTNOTE_HOME")
         os.environ["FOOTNOTE_HOME"] = place
         try:
-            for part in parts:
-                found += PARTS[part](home, turns, on_progress)
+            yield home
         finally:
             if before is None:
                 del os.environ["FOOTNOTE_HOME"]
             else:
                 os.environ["FOOTNOTE_HOME"] = before
-    return found
+
+
+def measure(parts: Sequence[str], *, turns: int, on_progress: OnProgress) -> list[Ratio]:
+    """The ratios of ``parts``, each of ``PARTS``. Raises as ``index.build.build``."""
+    with own_home() as home:
+        return [one for part in parts for one in PARTS[part](home, turns, on_progress)]
 
 
 # Start-up
@@ -243,31 +251,12 @@ def _reading(_home: Path, turns: int, on_progress: OnProgress) -> list[Ratio]:
 # Embedding
 
 
-def real_texts(count: int) -> list[str]:
-    """Passages of this machine's own documentation and programs, as they would be embedded."""
-    return list(islice(_real_texts(), count))
-
-
-def _real_texts() -> Iterator[str]:
-    places = [Path("/usr/share/doc"), Path(os.__file__).parent]
-    for place in places:
-        for file in sorted(place.rglob("*")):
-            if file.suffix in (".txt", ".md", ".rst", ".py", "") and file.is_file():
-                try:
-                    text = file.read_text(encoding="utf-8")
-                except (OSError, ValueError):
-                    continue
-                document = Document(id=file.name, title="", text=text, sha256="")
-                for passage in split(document):
-                    yield embedded_text(file.stem, passage.text)
-
-
 def _embedding(_home: Path, turns: int, on_progress: OnProgress) -> list[Ratio]:
     """Passages that are embedded in a second."""
     from index.embed_reference import ReferenceEncoder  # noqa: PLC0415  (imports PyTorch)
     from models.resolve import resolve_embedder  # noqa: PLC0415
 
-    texts = real_texts(_EMBEDDED)
+    texts = real_passages(_EMBEDDED)
     ways: list[Callable[[list[str]], object]] = [
         SentenceEmbedder().embed,
         ReferenceEncoder(resolve_embedder()).embed,

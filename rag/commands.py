@@ -168,31 +168,48 @@ def evaluate(  # noqa: PLR0917  (click gives them by name)
 @click.command()
 @click.argument(
     "parts",
-    nargs=-1,  # rag.bench.PARTS; a test holds them equal
-    type=click.Choice(["start", "answers", "reading", "embedding"]),
+    nargs=-1,  # rag.bench.PARTS, and search; a test holds them equal
+    type=click.Choice(["start", "answers", "reading", "embedding", "search"]),
 )
 @click.option("--turns", default=3, show_default=True, help="How often each is measured.")
+@click.option(
+    "--passages",
+    default=10_000,
+    show_default=True,
+    type=click.IntRange(min=100),
+    help="The most passages among which search is measured; 250,000 take an hour the first time.",
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("bench"),
     show_default=True,
-    help="The folder for bench.json and bench.svg.",
+    help="The folder for bench.json and bench.svg, search.json and search.svg.",
 )
-def bench(parts: tuple[str, ...], turns: int, output: Path) -> None:
+def bench(parts: tuple[str, ...], turns: int, passages: int, output: Path) -> None:
     """Measure the speed of PARTS (all), as ratios to plain use of the same libraries.
 
-    Over the documents that come with Footnote, in an index of its own. docs/performance.md says
-    what is compared with what.
+    Over the documents that come with Footnote, in an index of its own; search over ever more of
+    the texts on this machine. docs/performance.md says what is compared with what.
     """
     with patience("Loading the libraries…"):
         from rag import bench as measures  # noqa: PLC0415  (start-up time)
+        from rag import bench_search  # noqa: PLC0415
+    lines: list[str] = []
+    written: list[Path] = []
     with progress_bar() as on_progress:
-        found = measures.measure(
-            parts or tuple(measures.PARTS), turns=turns, on_progress=on_progress
-        )
-    click.echo("\n".join(measures.table(found)))
-    click.echo(f"Written: {', '.join(map(str, measures.write(output, found, turns=turns)))}")
+        if timed := [part for part in parts or measures.PARTS if part != "search"]:
+            ratios = measures.measure(timed, turns=turns, on_progress=on_progress)
+            lines += measures.table(ratios)
+            written += measures.write(output, ratios, turns=turns)
+        if not parts or "search" in parts:
+            with measures.own_home() as home:
+                sizes = bench_search.sizes_up_to(passages)
+                grown = bench_search.measure(home, sizes, turns=turns, on_progress=on_progress)
+            lines += bench_search.table(grown)
+            written += bench_search.write(output, grown, turns=turns)
+    click.echo("\n".join(lines))
+    click.echo(f"Written: {', '.join(map(str, written))}")
 
 
 def _sample(questions: list["Question"], count: int, seed: int) -> list["Question"]:

@@ -41,4 +41,4 @@ def test_ratios_are_told_as_a_table_and_kept_as_json_and_a_plot(tmp_path: Path) 
 def test_the_command_measures_whatever_can_be_measured() -> None:
     (choice,) = (param.type for param in bench.params if param.name == "parts")
     assert isinstance(choice, click.Choice)
-    assert list(choice.choices) == list(PARTS)
+    assert list(choice.choices) == [*PARTS, "search"]
