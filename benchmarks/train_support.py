@@ -18,7 +18,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from tqdm import tqdm
 
-from index.claims import claim_of, share, weights
+from index.claims import claim_of, holds, weights
 from index.embed import SentenceEmbedder
 from rag.nearness import nearness
 from rag.support import Signs, signs
@@ -34,7 +34,9 @@ def signs_of(text: str, sentences: list[str], embedder: SentenceEmbedder) -> Sig
     claim = replace(claim, names=claim.names | claim.starts)
     claims = [claim_of(sentence) for sentence in sentences]
     asked = weights(claim.words, [one.words for one in claims])
-    shares = np.array([share(asked, one.words) for one in claims])
+    shares = np.array(
+        [sum(asked[word] for word in asked if holds(one.words, word)) for one in claims]
+    )
     likely = [int(at) for at in np.argsort(-shares, kind="stable")[:_LOOKED_AT]]
     sentence, *evidence = embedder.read([text, *(sentences[at] for at in likely)])
     near = nearness(text, sentence, evidence)

@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -17,7 +17,8 @@ _stem = snowballstemmer.stemmer("english").stemWord
 _WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*(?:['’][^\W\d_]+)?")
 _BETWEEN = "\0"
 """No text has it: readers clean what they read."""
-_WORD_OR_BETWEEN = re.compile(rf"{_WORD.pattern}|{_BETWEEN}")
+_WORD_OR_END = re.compile(rf"{_WORD.pattern}|(?<=[.!?])\s|\n|{_BETWEEN}")
+"""Where a sentence ends: good enough to compare words by, and quicker than the true ends."""
 _ABBREVIATION = re.compile(r"\b(?:[A-Za-z]\.){2,}")
 _INSIDE_ABBREVIATION = re.compile(r"\.[A-Za-z]\.")
 
@@ -224,15 +225,14 @@ def holds(words: frozenset[str], wanted: str) -> bool:
     return len(head) == _SHARED_LETTERS and any(word.startswith(head) for word in words)
 
 
-def finder(wanted: frozenset[str]) -> Callable[[Sequence[str]], list[frozenset[str]]]:
-    """What tells which of ``wanted``, stems, each of some texts holds.
+def held_in(texts: Sequence[str], wanted: frozenset[str]) -> list[list[frozenset[str]]]:
+    """Which of ``wanted``, stems, each sentence of each text holds; for the search, so quick.
 
-    Those that ``holds(words_of(text), one)``, but quick over a thousand sentences: a word is
-    looked at once, and stemmed only if it begins like one that is wanted.
+    Those that ``holds(words_of(sentence), one)``, but a word that stands often is looked at once,
+    and stemmed only if it begins like one that is wanted.
     """
     beginnings = {_beginning(word) for word in wanted}
     nothing: frozenset[str] = frozenset()
-    known: dict[str, frozenset[str] | None] = {_BETWEEN: None}
 
     def held(token: str) -> frozenset[str]:
         begins = _beginning(token)
@@ -241,20 +241,20 @@ def finder(wanted: frozenset[str]) -> Callable[[Sequence[str]], list[frozenset[s
         found = _telling_stem(token)
         return frozenset(word for word in wanted if found and holds(frozenset({found}), word))
 
-    def find(texts: Sequence[str]) -> list[frozenset[str]]:
-        # No pattern reaches over the character between two texts, so all are read as one.
-        together = _plain_letters(_BETWEEN.join(map(_without_particle, texts)))
-        tokens = _WORD_OR_BETWEEN.findall(together)
-        known.update((token, held(token)) for token in set(tokens) - known.keys())
-        parts = [nothing]
-        for found in map(known.__getitem__, tokens):
-            if found is None:
-                parts.append(nothing)
-            elif found:
-                parts[-1] |= found
-        return parts
-
-    return find
+    # All are read as one.
+    tokens = _WORD_OR_END.findall(_BETWEEN.join(map(_plain_letters, texts)))
+    different = set(tokens)
+    ends = {token for token in different if token == _BETWEEN or token.isspace()}
+    telling = {token: found for token in different - ends if (found := held(token))}
+    sentences: list[list[frozenset[str]]] = [[nothing]]
+    for token in tokens:
+        if token in telling:
+            sentences[-1][-1] |= telling[token]
+        elif token == _BETWEEN:
+            sentences.append([nothing])
+        elif token in ends:
+            sentences[-1].append(nothing)
+    return sentences[: len(texts)]
 
 
 @lru_cache(maxsize=50_000)
@@ -274,14 +274,12 @@ def covered(sentence: str, quotes: Iterable[str]) -> float:
 
 def weights(words: Iterable[str], among: Sequence[frozenset[str]]) -> dict[str, float]:
     """What each of ``words`` counts: the more, the fewer of the sets ``among`` hold it."""
-    counts = {word: sum(holds(one, word) for one in among) for word in words}
-    return {word: math.log(1 + len(among) / (count + 0.5)) for word, count in counts.items()}
+    return {word: weight(sum(holds(one, word) for one in among), len(among)) for word in words}
 
 
-def share(weighted: dict[str, float], words: frozenset[str]) -> float:
-    """How much of the weighted words is among ``words``: 0 to 1."""
-    held = sum(weight for word, weight in weighted.items() if holds(words, word))
-    return held / sum(weighted.values()) if weighted else 0.0
+def weight(count: int, of: int) -> float:
+    """What a word counts that ``count`` texts hold ``of`` so many."""
+    return math.log(1 + of / (count + 0.5))
 
 
 def _plain(text: str) -> str:
@@ -289,12 +287,8 @@ def _plain(text: str) -> str:
 
     The “no” that begins a reply is gone; a city that is no government is called so.
     """
-    return _plain_letters(_without_particle(text))
-
-
-def _without_particle(text: str) -> str:
     particle = _PARTICLE.match(text)
-    return text[particle.end() :] if particle else text
+    return _plain_letters(text[particle.end() :] if particle else text)
 
 
 def _plain_letters(text: str) -> str:

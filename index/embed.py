@@ -1,8 +1,8 @@
 """The embedding model: texts into vectors.
 
-Documents are embedded with the model in 8-bit integers, several times as fast as
-sentence-transformers does it; questions, and the words that an answer is checked by, with the
-same model in float32. Both are ONNX files that are made of its weights at the first use and kept
+Documents and queries are embedded with the model in 8-bit integers, several times as fast as
+sentence-transformers does it; the words that an answer is checked by, with the same model in
+float32. Both are ONNX files that are made of its weights at the first use and kept
 in the user's cache folder. A model that they cannot be made of is run by sentence-transformers.
 """
 
@@ -67,7 +67,8 @@ class SentenceEmbedder:
 
     def embed_query(self, text: str) -> Vectors:
         """The vector of a question: float32, (dimension,), unit length. Raises as ``embed``."""
-        return self.read([text])[0].vector
+        vector: Vectors = self.embed([text])[0]
+        return vector
 
     def read(self, texts: list[str]) -> list[Reading]:
         """``texts`` with a vector for each of their tokens; the end of a long one is not read.

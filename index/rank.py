@@ -1,23 +1,18 @@
 """The candidates of both searches into one order."""
 
-import re
+import math
+from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.claims import finder, share, weights, words_of
+from index.claims import held_in, weight, words_of
 
 _WORDS = 0.3
 _SENTENCE = 0.6
 """What BM25 and the best sentence count beside the cosine: docs/notes.md has the figures."""
-
-_SENTENCE_END = re.compile(r"\s(?:(?<=[.!?]\s)\s*|(?<=\n)\n*)")
-"""Good enough to compare words by, and quicker than finding the true ends.
-
-White space after a full stop, and lines' ends; the white space is first, for then it is quick.
-"""
 
 
 def scores(
@@ -32,10 +27,11 @@ def scores(
     together in one sentence.
     """
     wanted = words_of(query)
-    held_in = finder(wanted)
-    sentences = [held_in(_SENTENCE_END.split(text)) for text in texts]
-    asked = weights(wanted, [frozenset(chain(*parts)) for parts in sentences])
-    shares = {held: share(asked, held) for held in set(chain(*sentences))}
-    together = [max(shares[held] for held in parts) for parts in sentences]
+    sentences = held_in(texts, wanted)
+    counts = Counter(chain(*(frozenset(chain(*parts)) for parts in sentences)))
+    asked = {word: weight(counts[word], len(texts)) for word in wanted}
+    whole = math.fsum(asked.values()) or 1.0
+    shares = {held: math.fsum(map(asked.__getitem__, held)) for held in set(chain(*sentences))}
+    together = [max(map(shares.__getitem__, parts)) / whole for parts in sentences]
     best = max(float(words.max(initial=0)), 1e-9)
     return np.asarray(cosines + _WORDS * words / best + _SENTENCE * np.array(together), np.float32)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -20,6 +21,9 @@ _DEPTH = 50
 
 _RERANKED = 20
 """Passages that a reranker reads; each takes it some hundredths of a second."""
+
+_BESIDE = ThreadPoolExecutor(thread_name_prefix="words")
+"""Searches by words while another thread searches by meaning."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +120,11 @@ class Index:
 
     def search(self, query: str, *, limit: int) -> list[Hit]:
         """The ``limit`` best passages for ``query``, best first."""
+        search_words = self.generation.search_words
+        found = _BESIDE.submit(search_words, query, limit=_DEPTH, among=self._among)
         vector = self.embedder.embed_query(query)
         meaning = self.generation.vectors.search(vector, limit=_DEPTH, among=self._among)
-        found = self.generation.search_words(query, limit=_DEPTH, among=self._among)
-        words = {match.row: match.score for match in found}
+        words = {match.row: match.score for match in found.result()}
         rows = list(dict.fromkeys([*(match.row for match in meaning), *words]))
         passages = self.generation.passages(rows)
         cosines = self.generation.vectors.rows(rows) @ vector

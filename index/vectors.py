@@ -37,6 +37,9 @@ than the sample does, and are a little harder: 0.99 on the sample leaves room fo
 _SAME = 1e-5
 """Scores that differ by less are the same: what rounding makes of them."""
 
+_BY_CELLS = 1
+"""FAISS's parallel_mode in which the cells of one query are shared among the cores."""
+
 _TRAINING = 32
 """Vectors for each cell that its centre is the mean of, in this many rounds:"""
 _ROUNDS = 8
@@ -136,9 +139,11 @@ def _map_vectors(path: Path, *, here_and_there: bool) -> Vectors:
 
 def _map_cells(path: Path) -> Any:
     try:  # FAISS's own types say Index, whatever kind the file holds
-        return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+        cells: Any = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
     except RuntimeError as error:
         raise StoreError(f"{path.name} is missing or damaged") from error
+    cells.parallel_mode = _BY_CELLS
+    return cells
 
 
 class VectorFile:

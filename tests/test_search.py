@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from index import lexical, vectors
 from index.build import build
-from index.claims import finder, holds, words_of
+from index.claims import held_in, holds, words_of
 from index.embed import SentenceEmbedder
 from index.rank import scores
 from index.search import Index
@@ -36,15 +36,20 @@ _PARTS = st.lists(st.sampled_from(_PHRASES) | st.text(_CLEAN, max_size=4), max_s
 
 
 @given(
-    st.lists(st.lists(_PARTS, min_size=1, max_size=5), min_size=1, max_size=4),
+    st.lists(_PARTS, max_size=5),
     st.sampled_from(["Who dies in Moscow?", "What did the US dye?", "Is it 5 dollars, OED?", "x"]),
 )
-def test_a_finder_finds_what_the_words_hold(parts: list[list[str]], query: str) -> None:
+def test_texts_hold_together_what_their_words_hold(texts: list[str], query: str) -> None:
     wanted = words_of(query)
-    find = finder(wanted)
-    for texts in parts:
-        expected = [{word for word in wanted if holds(words_of(text), word)} for text in texts]
-        assert find(texts) == expected
+    expected = [{word for word in wanted if holds(words_of(text), word)} for text in texts]
+    assert [set().union(*found) for found in held_in(texts, wanted)] == expected
+
+
+def test_words_are_held_sentence_by_sentence() -> None:
+    texts = ["Two planes landed. It rained!\nNo ships sank in the U.S.", ""]
+    wanted = words_of("Which planes or ships landed in America?")
+    held = [[set(found) for found in sentences] for sentences in held_in(texts, wanted)]
+    assert held == [[{"plane", "land"}, set(), {"ship", "america"}], [set()]]
 
 
 def test_scores_of_nothing() -> None:
@@ -209,6 +214,6 @@ def test_the_real_embedder_finds_meaning(tmp_path: Path) -> None:
     assert np.linalg.norm(embedded, axis=1) == pytest.approx([1, 1], abs=1e-5)
     text = "Planes landed."
     _, reading = index.read(["another text, which is longer than that", text])
-    assert reading.vector == pytest.approx(index.embedder.embed_query(text), abs=1e-5)
+    assert reading.vector @ index.embedder.embed_query(text) > 0.99
     assert [text[start:end] for start, end in reading.spans] == ["Planes", "landed", "."]
     assert np.linalg.norm(reading.tokens, axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
