@@ -22,6 +22,7 @@ from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 from index.build import SHIPPED_CORPUS, build
 from index.embed import SentenceEmbedder
+from index.sentences import sentence_spans
 from models.paths import (
     bench_folder,
     encoders_folder,
@@ -48,16 +49,20 @@ _PROMPT = 700  # tokens, about what four passages are
 
 _EMBEDDED = 128  # passages that are embedded in one turn
 
+_MANY = 50  # questions after which memory is looked at
+_ASSERTED = range(8, 31)  # words of a sentence that is made a question
+_MOST_MEGABYTES = 2200.0
+
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
     """Ours against the plain way."""
 
     name: str
-    ours: float  # the median
+    ours: float  # the median, or for shares the mean
     plain: float
     unit: str
-    ratio: float  # of the medians, ours by the plain one's; of speeds, too
+    ratio: float  # of them, ours by the plain one's; of speeds, too
     low: float  # the lowest and the highest of the turns
     high: float
     limit: float  # that the ratio must keep
@@ -77,10 +82,11 @@ def ratio(
     limit: float,
     unit: str = "s",
     is_least: bool = False,
+    average: Callable[[Sequence[float]], float] = statistics.median,
 ) -> Ratio:
     """The ratio of what was measured in turns."""
     turns = [one / other for one, other in zip(ours, plain, strict=True)]
-    one, other = statistics.median(ours), statistics.median(plain)
+    one, other = average(ours), average(plain)
     return Ratio(name, one, other, unit, one / other, min(turns), max(turns), limit, is_least)
 
 
@@ -153,24 +159,29 @@ def _until_passages(command: list[str]) -> float:
 # Questions
 
 
-def _answers(home: Path, turns: int, on_progress: OnProgress) -> list[Ratio]:
-    """From Enter to the first word and to the last one; the memory of it.
+def prepare(home: Path, folder: Path, on_progress: OnProgress) -> None:
+    """Indexes ``folder``, and writes into ``home`` what the plain chain searches in.
 
-    The plain chain's passages are as LangChain's tutorials make them: 1,000 characters, 200 of
-    them shared with the one before. They are embedded beforehand.
+    Its passages are as LangChain's tutorials make them: 1,000 characters, 200 of them shared with
+    the one before. They are embedded beforehand.
     """
-    build(SHIPPED_CORPUS, on_progress=on_progress)
+    build(folder, on_progress=on_progress)
     splitter = RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=200)
-    texts = splitter.split_text(
-        "\n\n".join(file.read_text(encoding="utf-8") for file in SHIPPED_CORPUS.glob("*.md"))
-    )
+    files = sorted(folder.glob("*.md"))
+    texts = [one for file in files for one in splitter.split_text(file.read_text(encoding="utf-8"))]
     (home / "passages.json").write_text(json.dumps(texts), encoding="utf-8")
+    on_progress(Progress("Embedding the plain chain's passages", 0, 0, "passages"))
     np.save(home / "vectors.npy", [one.vector for one in SentenceEmbedder().read(texts)])
+
+
+def _answers(home: Path, turns: int, on_progress: OnProgress) -> list[Ratio]:
+    """From Enter to the first word and to the last one; the memory of it."""
+    prepare(home, SHIPPED_CORPUS, on_progress)
     runs: dict[str, list[list[dict[str, Any]]]] = {"ours": [], "plain": []}
     for turn in range(turns):
         for which, found in runs.items():
             on_progress(Progress(f"Asking, {which}", turn, turns, "turns"))
-            found.append(_run_probe(which, home))
+            found.append(run_probe(which, home, QUESTIONS))
 
     def seconds(which: str, stage: str, marks: str) -> list[float]:
         """Of each turn, the median over the questions with one of those marks."""
@@ -206,16 +217,35 @@ def _answers(home: Path, turns: int, on_progress: OnProgress) -> list[Ratio]:
     ]
 
 
-def _run_probe(which: str, home: Path) -> list[dict[str, Any]]:
+def run_probe(which: str, home: Path, lines: Sequence[str]) -> list[dict[str, Any]]:
+    """What ``rag.bench_probe`` tells of each question, and last of its memory."""
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-m", "rag.bench_probe", which, str(home)],
-        input="\n".join(QUESTIONS) + "\n",
+        input="\n".join(lines) + "\n",
         env=os.environ | {"FOOTNOTE_STARTED": str(time.time())},
         capture_output=True,
         text=True,
         check=True,
     )
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+# Memory
+
+
+def _memory(home: Path, _turns: int, on_progress: OnProgress) -> list[Ratio]:
+    """What a chat holds after many questions, each of them another one: sentences of the texts."""
+    prepare(home, SHIPPED_CORPUS, on_progress)
+    texts = [file.read_text(encoding="utf-8") for file in sorted(SHIPPED_CORPUS.glob("*.md"))]
+    sentences = [" ".join(t[s.start : s.end].split()) for t in texts for s in sentence_spans(t)]
+    long_ones = [one for one in sentences if len(one.split()) in _ASSERTED]
+    asked = [f"Is it true that {one}" for one in long_ones[:: len(long_ones) // _MANY or 1]]
+    on_progress(Progress(f"Asking {_MANY} questions", 0, 0, "questions"))
+    after = [one["megabytes"] for one in run_probe("ours", home, asked[:_MANY])[:-1]]
+    return [
+        ratio("memory after 50 questions", after[-1:], [_MOST_MEGABYTES], limit=1.0, unit="MB"),
+        ratio("after 50, to after 10", after[-1:], after[9:10], limit=1.05, unit="MB"),
+    ]
 
 
 # Reading a prompt
@@ -276,6 +306,7 @@ def _embedding(_home: Path, turns: int, on_progress: OnProgress) -> list[Ratio]:
 PARTS: dict[str, Callable[[Path, int, OnProgress], list[Ratio]]] = {
     "start": _start,
     "answers": _answers,
+    "memory": _memory,
     "reading": _reading,
     "embedding": _embedding,
 }

@@ -2,7 +2,8 @@
 
     python -m rag.bench_probe ours|plain FOLDER     questions on the standard input, one a line
 
-Prints a line of JSON for each question: seconds to the first and to the last word, and the answer.
+Prints a line of JSON for each question: seconds to the first and to the last word, the answer, and
+the memory then.
 A line that begins with “+” is a follow-up, asked when the answer before it has been read; one with
 “~” is read for while it is typed. The first
 question, whose mark is “0”, counts from the start of the process, given as seconds of the clock in
@@ -15,6 +16,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 PLAIN_PASSAGES = 4
@@ -84,6 +86,17 @@ def plain(folder: Path) -> Callable[[str, str], Iterator[str]]:
     return ask
 
 
+def megabytes(which: str) -> float:
+    """The memory of this process: what it holds (VmRSS), or held at its peak (VmHWM).
+
+    Where the system has no such file, its peak; that may be its parent's, which it begins as.
+    """
+    with suppress(OSError):
+        status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) for line in status if line.startswith(which)) * 1024 / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
 def main() -> None:
     """Answers the questions on the standard input."""
     which, folder = sys.argv[1], Path(sys.argv[2])
@@ -105,10 +118,10 @@ def main() -> None:
             "first": first or last,
             "last": last,
             "text": text,
+            "megabytes": megabytes("VmRSS"),
         }
         print(json.dumps(record), flush=True)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"megabytes": peak / 1000}), flush=True)
+    print(json.dumps({"megabytes": megabytes("VmHWM")}), flush=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ QUERIES.json has "questions" and "sentences". Prints the fields of ``rag.bench_s
 """
 
 import json
-import resource
 import statistics
 import sys
 import time
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from index.records import Hit, Match, Vectors
 from index.search import Index
+from rag.bench_probe import megabytes
 from rag.matter import PASSAGES
 
 _Thing = TypeVar("_Thing")
@@ -41,7 +41,7 @@ def probe(name: str, asked: dict[str, list[str]], turns: int) -> dict[str, Any]:
         return index.search(text, limit=PASSAGES)
 
     retrieval = [_milliseconds(retrieve, texts) for _ in range(turns)]
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    memory = megabytes("VmHWM")
 
     def search(vector: Vectors) -> list[Match]:
         return index.generation.vectors.search(vector, limit=_NEAREST)

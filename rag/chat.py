@@ -218,7 +218,11 @@ class Chat:
             for _ in weigh(matter.evidences, matter.judge):
                 if not is_wanted():
                     return
-            self._generate.read(matter.messages())
+            _ = (
+                matter.choice.odds
+            )  # before the answer is read, which goes on from what was read last
+            if is_wanted():
+                self._generate.read(matter.messages())
 
     def _matter_of(self, question: str, last: Turn | None) -> Matter:
         """What is found for a question that asks one thing; known already if it was read ahead."""

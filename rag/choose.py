@@ -6,7 +6,7 @@ many near ones. docs/notes.md has the figures.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rag.evidence import Evidence, Evidences, Excerpt
@@ -48,8 +48,13 @@ class Judge:
 class Choice:
     """What an answer is written from."""
 
-    evidence: tuple[Evidence, ...] = ()  # best first
-    odds: float = -math.inf  # that the best answers, by the model's word: a logarithm
+    evidence: tuple[Evidence, ...]  # best first
+    asked: Callable[[], float]  # the model's word on the best: a logarithm of odds
+
+    @property
+    def odds(self) -> float:
+        """How much likelier the model's yes than its no is that the best sentence answers."""
+        return self.asked()
 
     @property
     def is_answer(self) -> bool:
@@ -57,26 +62,35 @@ class Choice:
         return self.odds >= _CLEAR_YES
 
 
-def weigh(evidences: Evidences, judge: Judge) -> Iterator[tuple[float, float, Evidence]]:
-    """The sentences that may answer: score, the model's word, and the sentence, one by one.
+def weigh(evidences: Evidences, judge: Judge) -> Iterator[tuple[float, Evidence]]:
+    """The sentences that may answer, and their scores, one by one.
 
-    None follows one that is clearly an answer: it would seldom be chosen instead.
+    None follows one that is clearly an answer: it would seldom be chosen instead. Of one that is
+    alone the model is not asked yet: that would only delay the first word.
     For a question that leans on the last one, sentences are ranked with that one and without
     it: with it alone, what answered the last one would come first again.
     """
     asked = [judge.question, *(f"{before} {judge.question}" for before in judge.before[:1])]
-    for score, item in evidences.nearest(asked, limit=_LOOKED_AT):
+    nearest = evidences.nearest(asked, limit=_LOOKED_AT)
+    if len(nearest) == 1:
+        yield nearest[0]
+        return
+    for score, item in nearest:
         odds = judge.odds(evidences.in_context([item]))
-        yield score + _WORD * odds, odds, item
+        yield score + _WORD * odds, item
         if odds >= _CLEAR_YES:
             return
 
 
 def choose(evidences: Evidences, judge: Judge) -> Choice:
     """The sentence that answers best, and further ones of which the model says so, too."""
-    weighed = list(weigh(evidences, judge))
+
+    def odds(item: Evidence) -> float:
+        return judge.odds(evidences.in_context([item]))
+
+    weighed = sorted(weigh(evidences, judge), key=lambda one: -one[0])
     if not weighed:
-        return Choice()
-    (_, odds, best), *others = sorted(weighed, key=lambda one: -one[0])
-    further = (item for _, odds, item in others[: _MOST - 1] if odds > 0)
-    return Choice((best, *further), odds)
+        return Choice((), lambda: -math.inf)
+    best, *others = (item for _, item in weighed[:_MOST])
+    further = (item for item in others if odds(item) > 0)
+    return Choice((best, *further), lambda: odds(best))

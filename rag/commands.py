@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +13,14 @@ from models.terminal import patience, progress_bar
 from rag import options
 
 if TYPE_CHECKING:
+    from models.progress import OnProgress
+    from rag.bench import Ratio
     from rag.evaluate import Figure
-    from rag.questions import Question
 
 _BEGINS = 80
 """Characters of the best passage that are shown while the model still loads."""
+
+_WITHOUT = "The library {} is missing: run \"pip install 'footnote[eval]'\"."
 
 NOT_ANSWERED = 3
 """The exit code when the documents do not say."""
@@ -103,6 +105,7 @@ def evaluate(  # noqa: PLR0917  (click gives them by name)
     if without_gold and only == "unanswerable":
         raise click.UsageError("--without-gold hides answers; --only unanswerable has none.")
     from rag.questions import (  # noqa: PLC0415  (start-up time)
+        drawn,
         index_name,
         read_questions,
         write_documents,
@@ -118,16 +121,14 @@ def evaluate(  # noqa: PLR0917  (click gives them by name)
     if not wanted:
         raise EvaluationError(f"{questions} has no such question: give other ones, or no filter.")
     if sample is not None:
-        wanted = _sample(wanted, sample, seed)
+        wanted = drawn(wanted, sample, seed=seed)
     with patience("Loading the models…"):
         try:
             from rag.evaluate import WithoutGold, figures  # noqa: PLC0415  (start-up time)
             from rag.evaluate import evaluate as ask_all  # noqa: PLC0415
             from rag.report import About, write_report  # noqa: PLC0415
         except ModuleNotFoundError as error:
-            raise EvaluationError(
-                f"The library {error.name} is missing: run \"pip install 'footnote[eval]'\"."
-            ) from error
+            raise EvaluationError(_WITHOUT.format(error.name)) from error
         from index.build import build  # noqa: PLC0415
         from index.cross_encoder import (  # noqa: PLC0415
             CrossEncoderEntailment,
@@ -168,10 +169,28 @@ def evaluate(  # noqa: PLR0917  (click gives them by name)
 @click.command()
 @click.argument(
     "parts",
-    nargs=-1,  # rag.bench.PARTS, and search; a test holds them equal
-    type=click.Choice(["start", "answers", "reading", "embedding", "search"]),
+    nargs=-1,  # rag.bench.PARTS, quality and search; a test holds them equal
+    type=click.Choice(["start", "answers", "memory", "reading", "embedding", "quality", "search"]),
 )
-@click.option("--turns", default=3, show_default=True, help="How often each is measured.")
+@click.option(
+    "--turns",
+    default=3,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How often each is measured.",
+)
+@click.option(
+    "--questions",
+    type=click.Path(path_type=Path),
+    help="What quality is measured with: questions as “footnote eval” takes them.",
+)
+@click.option(
+    "--sample",
+    default=60,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How many of the questions are asked, drawn by chance.",
+)
 @click.option(
     "--passages",
     default=10_000,
@@ -186,20 +205,33 @@ def evaluate(  # noqa: PLR0917  (click gives them by name)
     show_default=True,
     help="The folder for bench.json and bench.svg, search.json and search.svg.",
 )
-def bench(parts: tuple[str, ...], turns: int, passages: int, output: Path) -> None:
+def bench(  # noqa: PLR0917  (click gives them by name)
+    parts: tuple[str, ...],
+    turns: int,
+    questions: Path | None,
+    sample: int,
+    passages: int,
+    output: Path,
+) -> None:
     """Measure the speed of PARTS (all), as ratios to plain use of the same libraries.
 
     Over the documents that come with Footnote, in an index of its own; search over ever more of
-    the texts on this machine. docs/performance.md says what is compared with what.
+    the texts on this machine; quality, beside speed, with questions of yours.
+    docs/performance.md says what is compared with what.
     """
+    if "quality" in parts and not questions:
+        raise click.UsageError("Quality is measured with questions: give --questions FOLDER.")
     with patience("Loading the libraries…"):
         from rag import bench as measures  # noqa: PLC0415  (start-up time)
         from rag import bench_search  # noqa: PLC0415
     lines: list[str] = []
     written: list[Path] = []
     with progress_bar() as on_progress:
-        if timed := [part for part in parts or measures.PARTS if part != "search"]:
-            ratios = measures.measure(timed, turns=turns, on_progress=on_progress)
+        timed = [part for part in parts or measures.PARTS if part in measures.PARTS]
+        ratios = measures.measure(timed, turns=turns, on_progress=on_progress)
+        if questions and (not parts or "quality" in parts):
+            ratios += _quality(questions, sample, turns=turns, on_progress=on_progress)
+        if ratios:
             lines += measures.table(ratios)
             written += measures.write(output, ratios, turns=turns)
         if not parts or "search" in parts:
@@ -212,20 +244,14 @@ def bench(parts: tuple[str, ...], turns: int, passages: int, output: Path) -> No
     click.echo(f"Written: {', '.join(map(str, written))}")
 
 
-def _sample(questions: list["Question"], count: int, seed: int) -> list["Question"]:
-    """About ``count`` questions, conversations whole; the same ones for the same seed."""
-    conversations: dict[str, list[Question]] = {}
-    for question in questions:
-        conversations.setdefault(question.conversation or f"alone {question.id}", []).append(
-            question
-        )
-    order = list(conversations.values())
-    random.Random(seed).shuffle(order)  # noqa: S311  (a sample, not a secret)
-    drawn: list[Question] = []
-    for conversation in order:
-        if len(drawn) < count:
-            drawn += conversation
-    return drawn
+def _quality(
+    questions: Path, sample: int, *, turns: int, on_progress: "OnProgress"
+) -> "list[Ratio]":
+    try:
+        from rag import bench_quality  # noqa: PLC0415  (start-up time)
+    except ModuleNotFoundError as error:
+        raise EvaluationError(_WITHOUT.format(error.name)) from error
+    return bench_quality.measure(questions, sample=sample, turns=turns, on_progress=on_progress)
 
 
 def _line(figure: "Figure") -> str:

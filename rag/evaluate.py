@@ -4,8 +4,6 @@ No model judges. An answer is right if it holds a gold answer; a citation is rig
 in a gold passage; a refusal is right if the documents do not answer.
 """
 
-import re
-import string
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -19,7 +17,7 @@ from index.records import Document, Hit, Reading
 from models.progress import OnProgress, Progress
 from rag.chat import Chat
 from rag.matter import Search
-from rag.questions import Gold, Question
+from rag.questions import Gold, Question, holds_answer
 from rag.records import Answer, Citation
 
 _DEPTH = 50
@@ -220,7 +218,7 @@ def _answered(question: Question, answer: Answer, search: Search) -> dict[str, S
     """What an answer to an answerable question adds; a refusal holds no gold answer."""
     shares = {"Refused, though the documents answer": Share(answer.is_refusal)}
     text = "" if answer.is_refusal else answer.text
-    is_right = _holds_answer(text, question)
+    is_right = holds_answer(text, question)
     if question.answers:
         shares[_CONTAINED] = Share(is_right)
         if not answer.is_refusal:
@@ -233,7 +231,7 @@ def _answered(question: Question, answer: Answer, search: Search) -> dict[str, S
         cited = {one for ones in right for one in ones}
         shares["Gold passages that are quoted"] = Share(len(cited), len(question.gold))
     if question.answers and is_right:
-        quoted = any(_holds_answer(citation.quote, question) for citation in answer.citations)
+        quoted = any(holds_answer(citation.quote, question) for citation in answer.citations)
         shares["Right answers whose quotes hold the gold answer"] = Share(quoted)
     return shares
 
@@ -255,17 +253,6 @@ def _lies_in(citation: Citation, gold: Gold, place: tuple[float, float]) -> bool
     start, end = place
     is_there = gold.document in (citation.document, *citation.copies)
     return is_there and citation.start < end and start < citation.end
-
-
-def normalised(text: str) -> str:
-    """Without case, punctuation and articles: how SQuAD compares (Rajpurkar et al. 2016, 4)."""
-    plain = "".join(letter for letter in text.lower() if letter not in string.punctuation)
-    return " ".join(re.sub(r"\b(?:a|an|the)\b", " ", plain).split())
-
-
-def _holds_answer(text: str, question: Question) -> bool:
-    padded = f" {normalised(text)} "
-    return any(f" {normalised(answer)} " in padded for answer in question.answers)
 
 
 def _f1(text: str, answers: tuple[str, ...]) -> float:

@@ -2,8 +2,10 @@
 
 import csv
 import json
+import random
 import re
-from collections.abc import Iterator
+import string
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,34 @@ def index_name(path: Path) -> str:
 def document_id(record: str) -> str:
     """The id of the document that ``write_documents`` makes of the record with that id."""
     return quote(record, safe="") + ".md"
+
+
+def drawn(questions: Sequence[Question], count: int, *, seed: int) -> list[Question]:
+    """About ``count`` of them, conversations whole; the same ones for the same seed."""
+    conversations: dict[str, list[Question]] = {}
+    for question in questions:
+        conversations.setdefault(question.conversation or f"alone {question.id}", []).append(
+            question
+        )
+    order = list(conversations.values())
+    random.Random(seed).shuffle(order)  # noqa: S311  (a sample, not a secret)
+    found: list[Question] = []
+    for conversation in order:
+        if len(found) < count:
+            found += conversation
+    return found
+
+
+def normalised(text: str) -> str:
+    """Without case, punctuation and articles: how SQuAD compares (Rajpurkar et al. 2016, 4)."""
+    plain = "".join(letter for letter in text.lower() if letter not in string.punctuation)
+    return " ".join(re.sub(r"\b(?:a|an|the)\b", " ", plain).split())
+
+
+def holds_answer(text: str, question: Question) -> bool:
+    """Whether one of the right answers stands in ``text``, so compared."""
+    padded = f" {normalised(text)} "
+    return any(f" {normalised(answer)} " in padded for answer in question.answers)
 
 
 def _question(record: dict[str, Any], where: str) -> Question:

@@ -240,6 +240,24 @@ def test_while_a_question_is_typed_it_is_read_for(open_page: Open, chat: Scripte
     assert watched.page.locator("article").count() == 2
 
 
+def test_a_first_question_is_read_for_by_the_conversation_that_answers_it(
+    open_page: Open, chat: Scripted
+) -> None:
+    watched = open_page()
+    before = len(chat.handed_out)
+    watched.page.get_by_label("Your question").press_sequentially("Who came by plane?", delay=30)
+    for _ in range(100):
+        readers = [one for one in chat.handed_out[before:] if "Who came by plane?" in one.read_for]
+        if readers:
+            break
+        time.sleep(0.1)
+    watched.page.get_by_label("Your question").press("Enter")
+    watched.page.locator(".question", has_text="by plane").wait_for()
+    watched.wait()
+    assert watched.page.locator("article").count() == 1
+    assert [one for one in chat.handed_out[before:] if one.questions] == readers
+
+
 def test_a_closed_tab_frees_the_model(open_page: Open) -> None:
     watched = open_page()
     with another_tab(watched) as other:

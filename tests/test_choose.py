@@ -66,6 +66,18 @@ def test_the_nearest_is_read_if_none_answers() -> None:
     assert chosen(Believer(), NEWS) == [nearest.text]
 
 
+def test_of_one_that_is_alone_nothing_is_asked_before_it_matters() -> None:
+    model = Believer("35 tons")
+    evidences = evidences_of(document("Cargo of 35 tons was carried by the planes."))
+    choice = choose(evidences, Judge(model, QUESTION, []))
+    assert [item.text for item in choice.evidence] == [
+        "Cargo of 35 tons was carried by the planes."
+    ]
+    assert not model.asked
+    assert choice.is_answer
+    assert len(model.asked) == 1
+
+
 def test_nothing_is_chosen_where_nothing_was_found() -> None:
     assert chosen(Believer("35 tons")) == []
     assert not choose(evidences_of(), Judge(Believer(), QUESTION, [])).is_answer

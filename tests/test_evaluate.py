@@ -8,8 +8,8 @@ import pytest
 
 from models.errors import EvaluationError
 from rag import Chat
-from rag.evaluate import Share, WithoutGold, evaluate, figures, normalised
-from rag.questions import Gold, Question, document_id, read_questions, write_documents
+from rag.evaluate import Share, WithoutGold, evaluate, figures
+from rag.questions import Gold, Question, document_id, normalised, read_questions, write_documents
 from rag.report import About, write_report
 from tests.fakes import ListSearch, ScriptedModel, document
 

@@ -1,6 +1,7 @@
 """The chat page: the wiring between the reader, the conversation and what is drawn."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -59,6 +60,8 @@ class Page:
         self._shelf = shelf
         self._examples = examples
         self._ahead = Ahead()
+        self._next: Conversation | None = None  # which the next session takes
+        self._taking = threading.Lock()
         self.blocks = gr.Blocks(title=title, fill_width=True, analytics_enabled=False)
         with self.blocks:
             self._lay_out(title)
@@ -199,7 +202,14 @@ class Page:
         }
 
     def _new(self) -> Session:
-        return Session(self._chat.fresh())
+        with self._taking:
+            conversation, self._next = self._next or self._chat.fresh(), None
+        return Session(conversation)
+
+    def _of_the_next(self) -> Conversation:
+        with self._taking:
+            self._next = self._next or self._chat.fresh()
+            return self._next
 
     def _turned_to(self, session: Session) -> dict[Any, Any]:
         """Another conversation, about all documents."""
@@ -230,9 +240,10 @@ class Page:
         """While a question is being typed: what can be done for it before it is asked.
 
         It makes no session: the question may be asked meanwhile, which makes one, and whoever
-        of the two came last would take the other's place.
+        of the two came last would take the other's place. For a first question, the conversation
+        reads that the next session takes.
         """
-        conversation = session.typing() if session else None
+        conversation = session.typing() if session else self._of_the_next()
         if conversation:
             self._ahead.want(conversation, pressed(event)["question"])
 
