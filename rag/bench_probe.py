@@ -15,7 +15,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,15 +23,20 @@ PLAIN_PASSAGES = 4
 PLAIN_RULES = "Answer the question from the passages. If they do not say, say so."
 
 
-def ours() -> Callable[[str, str], Iterator[str]]:
+Ask = Callable[[str, str], Generator[str, None, str]]
+"""Given a mark and a question, yields an empty text when somebody begins to wait, then the words as
+they come; returns the answer as it stands at the end."""
+
+
+def ours() -> Ask:
     """Footnote over the index ``default``."""
     from rag.chat import Chat  # noqa: PLC0415  (what is imported is part of what is measured)
-    from rag.records import Token  # noqa: PLC0415
+    from rag.records import Done, Token  # noqa: PLC0415
 
     root = Chat.open()
     chat = root
 
-    def ask(mark: str, question: str) -> Iterator[str]:
+    def ask(mark: str, question: str) -> Generator[str, None, str]:
         nonlocal chat
         if mark == "+":
             chat.read_ahead("", is_wanted=lambda: True)  # as while an answer is read on the page
@@ -43,11 +48,13 @@ def ours() -> Callable[[str, str], Iterator[str]]:
         for event in chat.stream(question):
             if isinstance(event, Token):
                 yield event.text
+        assert isinstance(event, Done)
+        return event.answer.text
 
     return ask
 
 
-def plain(folder: Path) -> Callable[[str, str], Iterator[str]]:
+def plain(folder: Path) -> Ask:
     """Load, embed, take the four nearest passages whole, ask: each library with its defaults."""
     from llama_cpp import Llama  # noqa: PLC0415
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415
@@ -62,7 +69,7 @@ def plain(folder: Path) -> Callable[[str, str], Iterator[str]]:
     vectors = np.load(folder / "vectors.npy")
     before: list[str] = []
 
-    def ask(mark: str, question: str) -> Iterator[str]:
+    def ask(mark: str, question: str) -> Generator[str, None, str]:
         if mark != "+":
             before.clear()
         yield ""
@@ -71,6 +78,7 @@ def plain(folder: Path) -> Callable[[str, str], Iterator[str]]:
         read = "\n\n".join(passages[at] for at in best)
         asked = f"Passages:\n\n{read}\n\n{' '.join(before)}\n\nQuestion: {question}"
         before[:] = [question]
+        written = ""
         for chunk in model.create_chat_completion(
             messages=[
                 {"role": "system", "content": PLAIN_RULES},
@@ -81,7 +89,9 @@ def plain(folder: Path) -> Callable[[str, str], Iterator[str]]:
             stream=True,
         ):
             if text := chunk["choices"][0]["delta"].get("content"):
+                written += text
                 yield text
+        return written
 
     return ask
 
@@ -107,10 +117,14 @@ def main() -> None:
         words = ask(mark, question.strip())
         next(words)
         started, mark, begun = begun or time.time(), "0" if begun else mark, None
-        first, text = 0.0, ""
-        for word in words:
+        first = 0.0
+        while True:
+            try:
+                next(words)
+            except StopIteration as end:
+                text = end.value
+                break
             first = first or time.time() - started
-            text += word
         last = time.time() - started
         record = {
             "mark": mark,
