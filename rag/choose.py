@@ -22,6 +22,9 @@ _WORD = 0.7
 _CLEAR_YES = 1.0
 """The model's word, a logarithm of odds, on a sentence that can be the answer as it stands."""
 
+_LIKELY_YES = 0.5
+"""The model's word that may be hoped for; a follow-up does not wait for what would need more."""
+
 _MOST = 3
 """Sentences that an answer is written from, at most."""
 
@@ -68,15 +71,20 @@ def weigh(evidences: Evidences, judge: Judge) -> Iterator[tuple[float, Evidence]
     None follows one that is clearly an answer: it would seldom be chosen instead. Of one that is
     alone the model is not asked yet: that would only delay the first word.
     For a question that leans on the last one, sentences are ranked with that one and without
-    it: with it alone, what answered the last one would come first again.
+    it: with it alone, what answered the last one would come first again. It does not wait for
+    what is far behind the best so far.
     """
     asked = [judge.question, *(f"{before} {judge.question}" for before in judge.before[:1])]
     nearest = evidences.nearest(asked, limit=_LOOKED_AT)
     if len(nearest) == 1:
         yield nearest[0]
         return
+    best = -math.inf
     for score, item in nearest:
+        if judge.before and score + _WORD * _LIKELY_YES < best:
+            return
         odds = judge.odds(evidences.in_context([item]))
+        best = max(best, score + _WORD * odds)
         yield score + _WORD * odds, item
         if odds >= _CLEAR_YES:
             return

@@ -83,6 +83,15 @@ def test_nothing_is_chosen_where_nothing_was_found() -> None:
     assert not choose(evidences_of(), Judge(Believer(), QUESTION, [])).is_answer
 
 
+def test_a_follow_up_does_not_wait_for_what_is_far_behind() -> None:
+    alone, leaning = (Believer("35 tons", word=0.9) for _ in range(2))
+    before = ["Which planes carried cargo of 35 tons?"]
+    first = chosen(alone, NEWS)
+    judge = Judge(leaning, QUESTION, before)
+    assert [item.text for item in choose(evidences_of(NEWS), judge).evidence] == first
+    assert 0 < len(leaning.asked) < len(alone.asked)
+
+
 def test_few_sentences_are_asked_about() -> None:
     many = document(" ".join(f"The planes carried thing{n}." for n in range(40)))
     model = Believer("carried", word=0.5)
