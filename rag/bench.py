@@ -33,6 +33,7 @@ from models.paths import (
 from models.progress import OnProgress, Progress
 from models.resolve import resolve_llm
 from rag.bench_texts import real_passages
+from rag.loading import remembered
 
 QUESTIONS = [
     "Which Russian military officer was on the first plane?",
@@ -251,15 +252,25 @@ def _memory(home: Path, _turns: int, on_progress: OnProgress) -> list[Ratio]:
 # Reading a prompt
 
 
-def _reading(_home: Path, turns: int, on_progress: OnProgress) -> list[Ratio]:
-    """Tokens of a prompt that are read in a second."""
-    from llama_cpp import Llama  # noqa: PLC0415  (what the others do not need)
+def can_compare_reading(path: Path) -> bool:
+    """Whether the library can read with its defaults on this machine; some end the process."""
+    speeds = remembered(path)
+    return speeds is None or speeds.can_repack
 
-    from rag.generate import CONTEXT_TOKENS, LlamaCpp  # noqa: PLC0415
+
+def _reading(_home: Path, turns: int, on_progress: OnProgress) -> list[Ratio]:
+    """Tokens of a prompt that are read in a second; nothing where the default cannot run."""
+    from rag.generate import (  # noqa: PLC0415  (what the others do not need)
+        CONTEXT_TOKENS,
+        LlamaCpp,
+        usual_llama,
+    )
 
     path = resolve_llm()
+    if not can_compare_reading(path):
+        return []
     model = LlamaCpp(path)._llama
-    usual = Llama(str(path), n_ctx=CONTEXT_TOKENS, verbose=False)
+    usual = usual_llama(path, context_tokens=CONTEXT_TOKENS)
     text = "\n".join(file.read_text(encoding="utf-8") for file in SHIPPED_CORPUS.glob("*.md"))
     tokens = model.tokenize(text.encode())[:_PROMPT]
     speeds: dict[Any, list[float]] = {model: [], usual: []}

@@ -56,13 +56,13 @@ def ours() -> Ask:
 
 def plain(folder: Path) -> Ask:
     """Load, embed, take the four nearest passages whole, ask: each library with its defaults."""
-    from llama_cpp import Llama  # noqa: PLC0415
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415
 
     from models.resolve import resolve_embedder, resolve_llm  # noqa: PLC0415
+    from rag.generate import usual_llama  # noqa: PLC0415
 
     embedder = SentenceTransformer(str(resolve_embedder()), device="cpu")
-    model = Llama(str(resolve_llm()), n_ctx=4096, verbose=False)
+    model = usual_llama(resolve_llm(), context_tokens=4096)
     passages = json.loads((folder / "passages.json").read_text(encoding="utf-8"))
     import numpy as np  # noqa: PLC0415
 

@@ -222,7 +222,8 @@ def bench(  # noqa: PLR0917  (click gives them by name)
     if "quality" in parts and not questions:
         raise click.UsageError("Quality is measured with questions: give --questions FOLDER.")
     with patience("Loading the libraries…"):
-        from rag import bench as measures  # noqa: PLC0415  (start-up time)
+        from models.resolve import resolve_llm  # noqa: PLC0415  (start-up time)
+        from rag import bench as measures  # noqa: PLC0415
         from rag import bench_search  # noqa: PLC0415
     lines: list[str] = []
     written: list[Path] = []
@@ -241,7 +242,12 @@ def bench(  # noqa: PLR0917  (click gives them by name)
             lines += bench_search.table(grown)
             written += bench_search.write(output, grown, turns=turns)
     click.echo("\n".join(lines))
-    click.echo(f"Written: {', '.join(map(str, written))}")
+    if "reading" in timed and not measures.can_compare_reading(resolve_llm()):
+        click.echo(
+            "Reading a prompt has nothing to be compared with: this machine ends the library with "
+            "its defaults. What it is compared with above has its weights as they are stored."
+        )
+    click.echo(f"Written: {', '.join(map(str, written)) or 'nothing'}")
 
 
 def _quality(

@@ -4,6 +4,8 @@ import ctypes
 import hashlib
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -201,7 +203,23 @@ class LlamaCpp:
 
 def measure_once(path: Path, *, on_progress: OnProgress) -> None:
     """Finds out how the model at ``path`` reads fastest, unless that is known already."""
-    loading.measure_once(path, reading_speed, on_progress=on_progress)
+    loading.measure_once(path, _speed_apart, on_progress=on_progress)
+
+
+def _speed_apart(path: Path, *, is_repacked: bool) -> float:
+    """As ``reading_speed``, in a process of its own; raises ModelError if that is ended, too."""
+    way = "repacked" if is_repacked else "as-stored"
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "rag.loading_probe", str(path), way],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[1],
+    )
+    if done.returncode:
+        raise ModelError(f"The model {path} cannot be read {way} on this machine.")
+    return float(done.stdout.split()[-1])
 
 
 def reading_speed(path: Path, *, is_repacked: bool) -> float:
@@ -216,6 +234,17 @@ def reading_speed(path: Path, *, is_repacked: bool) -> float:
         return len(tokens) / (time.monotonic() - started)
     finally:
         llama.close()
+
+
+def usual_llama(path: Path, *, context_tokens: int) -> Llama:
+    """The library's own class with its defaults, to be measured against.
+
+    Where these end the process (see ``rag.loading_probe``) its weights are as they are stored.
+    """
+    speeds = loading.remembered(path)
+    if speeds and not speeds.can_repack:
+        return _Llama(is_repacked=False, model_path=str(path), n_ctx=context_tokens, verbose=False)
+    return Llama(str(path), n_ctx=context_tokens, verbose=False)
 
 
 def _load(path: Path, *, context_tokens: int, is_repacked: bool) -> "_Llama":

@@ -38,12 +38,17 @@ class Speeds:
     """Tokens of a prompt that a model reads in a second."""
 
     as_stored: float
-    repacked: float
+    repacked: float  # 0 if they cannot be read so
 
     @property
     def is_repacking_worth_it(self) -> bool:
         """Whether the model is to be loaded with repacked weights."""
         return self.repacked > _WORTH * self.as_stored
+
+    @property
+    def can_repack(self) -> bool:
+        """Whether repacked weights, the library's default, can be used here at all."""
+        return self.repacked > 0
 
 
 class ReadingSpeed(Protocol):
@@ -93,7 +98,10 @@ def _measured(
         stage = "Measuring how this machine reads fastest"
         on_progress(Progress(stage, len(repacked), _TURNS, "turns"))
         as_stored.append(speed(path, is_repacked=False))
-        repacked.append(speed(path, is_repacked=True))
+        try:
+            repacked.append(speed(path, is_repacked=True))
+        except ModelError:  # then there is nothing to compare with
+            return Speeds(max(as_stored), 0.0)
     return Speeds(max(as_stored), max(repacked))
 
 

@@ -14,7 +14,7 @@ from models.errors import ModelError
 from models.paths import loading_file
 from models.progress import Progress
 from models.resolve import resolve_llm
-from rag.generate import LlamaCpp
+from rag.generate import LlamaCpp, _speed_apart
 from rag.loading import Speeds, measure_once, remembered
 
 
@@ -146,6 +146,24 @@ def test_a_model_that_cannot_be_loaded_is_left_to_who_uses_it(path: Path) -> Non
 
     measure_once(path, fail, on_progress=quiet)
     assert remembered(path) is None
+
+
+def test_weights_that_this_machine_cannot_read_repacked_are_left_as_stored(path: Path) -> None:
+    def refuse(path: Path, *, is_repacked: bool) -> float:
+        if is_repacked:
+            raise ModelError("the system has ended it")
+        return 5.0
+
+    measure_once(path, refuse, on_progress=quiet)
+    found = remembered(path)
+    assert found == Speeds(as_stored=5.0, repacked=0.0)
+    assert not found.can_repack
+    assert not found.is_repacking_worth_it
+
+
+def test_a_process_that_the_system_ends_is_not_this_one(path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot be read as-stored on this machine"):
+        _speed_apart(path, is_repacked=False)  # no model at all
 
 
 @pytest.mark.real
