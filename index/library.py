@@ -151,12 +151,14 @@ class Library:
                     "part it into smaller files."
                 )
         folder = self._own_folder()
-        places = []
+        places: list[Path] = []
         try:
             for file in files:
                 places.append(_free(folder, file.name))
                 shutil.copyfile(file, places[-1])
         except OSError as error:
+            for place in places:  # a part of a file is no document
+                place.unlink(missing_ok=True)
             raise DocumentError(
                 f"Nothing more can be copied to “{folder}” ({error.strerror}): make room there, "
                 "or set its rights."

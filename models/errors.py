@@ -1,12 +1,16 @@
 """Every failure that a user can meet, in one tree.
 
     FootnoteError
-    ├── ModelError       a model is unknown, missing, damaged, or cannot be fetched
+    ├── ModelError       a model is unknown, missing, damaged, cannot be fetched, or its server fails
     ├── DocumentError    one file, or a whole folder of them, cannot be read
     │   └── PassingError for a reason that is not in the file: it is tried again
     ├── StoreError       an index is missing, damaged, locked, or made with another embedder
     ├── QuestionError    a question is empty, too long, or about no document
+    ├── BusyError        too many questions wait already
+    ├── TimeLimitError   a stage of an answer took longer than it may
+    ├── StoppingError    the program is about to end, and takes no further question
     ├── HistoryError     the conversations of before cannot be read or written
+    ├── AccountError     the users cannot be read or written, or are not as they must be
     └── EvaluationError  a file of questions cannot be read
 
 The message is one sentence: what is wrong, and the command or setting that mends it.
@@ -19,7 +23,7 @@ class FootnoteError(Exception):
 
 
 class ModelError(FootnoteError):
-    """A model is unknown, missing, damaged, or cannot be fetched."""
+    """A model is unknown, missing, damaged, or cannot be fetched, or its server does not answer."""
 
 
 class DocumentError(FootnoteError):
@@ -38,8 +42,29 @@ class QuestionError(FootnoteError):
     """A question is empty or too long, or for documents that are not there."""
 
 
+class BusyError(FootnoteError):
+    """Too many questions wait already; ``seconds`` is when it is worth asking again."""
+
+    def __init__(self, message: str, *, seconds: float) -> None:
+        """``message`` is written for the user, as any."""
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class TimeLimitError(FootnoteError):
+    """A stage of an answer took longer than it may."""
+
+
+class StoppingError(FootnoteError):
+    """The program is about to end, and takes no further question."""
+
+
 class HistoryError(FootnoteError):
     """The conversations of before cannot be read or written."""
+
+
+class AccountError(FootnoteError):
+    """The file of the users fails, or a name, a password or an address is not as it must be."""
 
 
 class EvaluationError(FootnoteError):

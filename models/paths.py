@@ -38,6 +38,11 @@ def conversations_file() -> Path:
     return _data() / "conversations.sqlite"
 
 
+def users_file() -> Path:
+    """The file of those who may log in; it may not exist yet."""
+    return _data() / "users.json"
+
+
 def evaluation_folder() -> Path:
     """The folder for documents that are written out to be measured with; it may not exist yet."""
     return _data() / "evaluation"

@@ -32,6 +32,7 @@ from rag.records import (
     Done,
     Event,
     Retrieved,
+    Said,
     Sentence,
     SentenceDone,
     Timings,
@@ -95,6 +96,7 @@ class Chat:
         *,
         name: str = "default",
         model: str | None = None,
+        llm: str | None = None,
         reranker: str | None = None,
         nli: str | None = None,
         documents: Iterable[str] | None = None,
@@ -103,26 +105,28 @@ class Chat:
     ) -> "Chat":
         """Opens the index ``name`` and begins to load a model: of the catalogue, or a GGUF file.
 
-        ``reranker`` and ``nli``, which orders passages and which checks the support, name
-        cross-encoders: a folder, or a model in the hub's own cache; ``documents`` are those
-        of ``only``. The other options are those of ``Chat``. Raises StoreError, ModelError or
-        QuestionError if one of them is not there; the message says what to run.
+        With ``llm``, the address of an OpenAI-compatible server, its ``model`` writes instead, by
+        default the first that it lists. ``reranker`` and ``nli``, which orders passages and which
+        checks the support, name cross-encoders: a folder, or a model in the hub's own cache;
+        ``documents`` are those of ``only``. The other options are those of ``Chat``. Raises
+        StoreError, ModelError or QuestionError if one of them is not there; the message says
+        what to run.
         """
         search = Index.open(name, reranker=CrossEncoderReranker(reranker) if reranker else None)
         search = search.only(documents)
         entailment = CrossEncoderEntailment(nli) if nli else None
         return cls(
             search=search,
-            generate=load_model(model, then=lambda: search.read([""])),
+            generate=load_model(model, llm=llm, then=lambda: search.read([""])),
             strictness=strictness,
             is_lenient=is_lenient,
             entailment=entailment,
         )
 
-    def fresh(self, *, after: Answer | None = None) -> "Chat":
+    def fresh(self, *, after: Answer | Said | None = None) -> "Chat":
         """A new conversation with the same documents and the same loaded model.
 
-        With ``after``, an answer of before, the next question may lean on that.
+        With ``after``, a turn of before, the next question may lean on that.
         """
         chat = Chat(
             search=self._whole,
@@ -135,6 +139,16 @@ class Chat:
             chat._last = Turn(after.question, after.text, ())
         return chat
 
+    @property
+    def model(self) -> str:
+        """The name of the model that writes."""
+        return self._generate.name
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether that model has been loaded; a question before that waits for it."""
+        return bool(getattr(self._generate, "is_loaded", True))
+
     def documents(self) -> list[str]:
         """The ids of all documents that can be asked, sorted."""
         return self._whole.current().document_ids()
@@ -143,6 +157,10 @@ class Chat:
         """The document with that id as it is indexed now, or None."""
         return self._search.current().document(id_)
 
+    def search(self, query: str, *, limit: int) -> list[Hit]:
+        """The passages that ``query`` finds in the documents that are asked, best first."""
+        return self._search.current().search(query, limit=limit)
+
     def only(self, documents: Iterable[str] | None) -> None:
         """From the next question on, asks those documents alone; all again, if it is None.
 
@@ -150,6 +168,11 @@ class Chat:
         as ``2019/*``. Raises QuestionError if one of them fits no document; then nothing changes.
         """
         search = self._whole.current().only(documents)
+        if search is not self._search:
+            self._search_in(search)
+
+    def _look_for_newer(self) -> None:
+        search = self._search.current()
         if search is not self._search:
             self._search_in(search)
 
@@ -177,9 +200,7 @@ class Chat:
         started = time.monotonic()
 
         # 0. The documents may have been indexed again; then what was read of them is stale.
-        search = self._search.current()
-        if search is not self._search:
-            self._search_in(search)
+        self._look_for_newer()
 
         if asks_about_collection(question):
             yield Retrieved(())
@@ -212,6 +233,7 @@ class Chat:
             question = check_question(question)
             if asks_about_collection(question):
                 return
+            self._look_for_newer()
             matter = self._matter_of(parts_of(question)[0], self._last)
             if matter.topic or not (is_wanted() and matter.hits):
                 return
@@ -226,10 +248,9 @@ class Chat:
 
     def _matter_of(self, question: str, last: Turn | None) -> Matter:
         """What is found for a question that asks one thing; known already if it was read ahead."""
-        search = self._search.current()
         ahead = self._ahead
-        if ahead is None or ahead.key != (question, last, search):
-            ahead = self._ahead = Matter(question, last, search, self._generate)
+        if ahead is None or ahead.key != (question, last, self._search):
+            ahead = self._ahead = Matter(question, last, self._search, self._generate)
         return ahead
 
     def _answer(
@@ -350,12 +371,27 @@ class Chat:
 
 
 def load_model(
-    model: str | None = None, *, then: Callable[[], object] = lambda: None
+    model: str | None = None,
+    *,
+    llm: str | None = None,
+    then: Callable[[], object] = lambda: None,
 ) -> InBackground:
     """The model of that name or file, the default one if it is None; it loads in the background.
 
-    ``then`` is done there afterwards. Raises ModelError if there is no such model here.
+    With ``llm``, the address of a server, its model of that name, or the first that it lists.
+    ``then`` is done in the background afterwards. Raises ModelError if there is no such model
+    here, or if the server does not answer.
     """
+    if llm is not None:
+        from rag.remote import RemoteModel  # noqa: PLC0415  (start-up time)
+
+        remote = RemoteModel(llm, model=model)
+
+        def greet() -> RemoteModel:
+            then()
+            return remote
+
+        return InBackground(remote.name, greet)
     path = resolve_llm(model)
 
     def load() -> LlamaCpp:

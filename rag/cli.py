@@ -15,7 +15,10 @@ _COMMANDS = {
     "check": "index.commands:check",
     "eval": "rag.commands:evaluate",
     "index": "index.commands:index",
+    "mcp": "serve.commands:mcp",
     "models": "models.commands:models",
+    "serve": "serve.commands:serve",
+    "users": "serve.user_commands:users",
 }
 """Where each command is. Names, not imports: ``--help`` starts at once, and the packages'
 imports keep running one way, for the chat page stands above this package."""

@@ -1,7 +1,5 @@
 """The command line: ``footnote ask`` and ``footnote eval``."""
 
-import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,10 +49,9 @@ def ask(question: str, *, as_json: bool, **opening: Any) -> None:
         if isinstance(event, Done):
             answer = event.answer
     if as_json:
-        record = dataclasses.asdict(answer) | {
-            "citations": [dataclasses.asdict(citation) for citation in answer.citations]
-        }
-        click.echo(json.dumps(record, ensure_ascii=False, indent=2))
+        from rag.wire import AnswerRecord  # noqa: PLC0415
+
+        click.echo(AnswerRecord.of(answer).model_dump_json(indent=2))
     else:
         click.echo(str(answer))
     raise SystemExit(NOT_ANSWERED if answer.is_refusal else 0)
@@ -64,6 +61,7 @@ def ask(question: str, *, as_json: bool, **opening: Any) -> None:
 @click.argument("questions", type=click.Path(path_type=Path))
 @click.option("--name", help="Which index to ask.  [default: default; for a folder, its own]")
 @options.model
+@options.llm
 @click.option("--retrieval", is_flag=True, help="Only search for the passages: no model answers.")
 @click.option(
     "--only",
@@ -87,6 +85,7 @@ def evaluate(  # noqa: PLR0917  (click gives them by name)
     questions: Path,
     name: str | None,
     model: str | None,
+    llm: str | None,
     retrieval: bool,
     only: str | None,
     reranker: str | None,
@@ -148,7 +147,7 @@ def evaluate(  # noqa: PLR0917  (click gives them by name)
         if not retrieval:
             chat = Chat(
                 search=search,
-                generate=load_model(model),
+                generate=load_model(model, llm=llm),
                 strictness=strictness,
                 entailment=CrossEncoderEntailment(nli) if nli else None,
             )

@@ -79,6 +79,11 @@ class InBackground:
         self._model = pool.submit(load)
         pool.shutdown(wait=False)
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether nobody has to wait for it any more."""
+        return self._model.done()
+
     def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[Piece, None, None]:
         """As the model's own."""
         yield from self._model.result()(messages, max_tokens=max_tokens)

@@ -4,9 +4,33 @@ from collections.abc import Callable
 
 import click
 
+from models.errors import ModelError
+from rag.address import address_of
+
 name = click.option("--name", default="default", show_default=True, help="Which index to ask.")
 
-model = click.option("--model", help="A model's name ('footnote models list'), or a GGUF file.")
+model = click.option(
+    "--model",
+    help="A model's name ('footnote models list'), or a GGUF file; with --llm, one of its server.",
+)
+
+
+def _checked(_context: click.Context, _option: click.Parameter, address: str | None) -> str | None:
+    try:
+        if address is not None:
+            address_of(address)
+    except ModelError as error:
+        raise click.BadParameter(str(error)) from None
+    return address
+
+
+llm = click.option(
+    "--llm",
+    metavar="URL",
+    callback=_checked,
+    help="Let an OpenAI-compatible server write, such as llama-server at http://127.0.0.1:8080/v1; "
+    "what it wants as a key is in FOOTNOTE_LLM_KEY.",
+)
 
 reranker = click.option(
     "--reranker", help="A cross-encoder that orders the passages: a folder, or its name."
@@ -43,7 +67,7 @@ lenient = click.option(
 
 def opening(command: Callable[..., None]) -> Callable[..., None]:
     """All options of ``Chat.open``, by its names: a command hands them on as they are."""
-    options = (lenient, strictness, nli, reranker, model, documents, name)
+    options = (lenient, strictness, nli, reranker, llm, model, documents, name)
     for option in options:  # the last is shown first
         command = option(command)
     return command

@@ -120,7 +120,7 @@ class Answer:
         notes = [
             "\n    ".join(
                 [
-                    f"[{c.number}] “{c.quote}”",
+                    f"[{c.number}] “{' '.join(c.quote.split())}”",  # on one line, whatever it holds
                     c.place,
                     *filter(None, [c.origin]),
                     *(f"also in {copy}" for copy in c.copies),
@@ -129,6 +129,14 @@ class Answer:
             for c in self.citations
         ]
         return "\n\n".join([self.marked_text, "\n".join(notes)]) if notes else self.marked_text
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A turn of before, on which a question may lean; an ``Answer`` is one, too."""
+
+    question: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -283,6 +283,19 @@ def test_documents_indexed_anew_are_asked_from_the_next_question_on() -> None:
     assert answer.citations[0].sha256 == corrected.sha256
 
 
+def test_a_question_that_asks_two_things_is_asked_of_one_generation() -> None:
+    conversation, search, _ = chat(
+        "The planes landed on Saturday.", "The planes carried 35 tons of cargo."
+    )
+    events = conversation.stream("When did the planes land and how much cargo did they carry?")
+    next(events)
+    search.successor = ListSearch(document("Nothing of all that.", id_="other.txt"))
+    *_, last = events
+    assert isinstance(last, Done)
+    assert {c.document for c in last.answer.citations} == {NEWS.id}
+    assert conversation.ask("How much cargo did the planes carry?").is_refusal
+
+
 def test_only_some_documents_are_asked() -> None:
     conversation, _, _ = chat(*["The planes carried 35 tons of cargo."] * 9)
     asked = "How much cargo did the planes carry?"

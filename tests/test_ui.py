@@ -1,6 +1,8 @@
 """The page without a browser: how answers are followed, who may ask, where it listens."""
 
+import asyncio
 import http.client
+import inspect
 import itertools
 import logging
 import socket
@@ -10,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 from click.testing import CliRunner
 
@@ -198,8 +201,23 @@ def page_of(chat: Scripted) -> Any:
 
 
 def events_of(page: Any) -> dict[str, Any]:
-    """The functions behind the page's events, by name."""
-    return {function.name: function.fn for function in page.fns.values()}
+    """The functions behind the page's events, by name, as somebody at this machine calls them."""
+    return {function.name: called(function.fn) for function in page.fns.values()}
+
+
+def called(function: Any) -> Any:
+    """With a request, if it wants one; of what comes bit by bit, all."""
+
+    async def all_of(drawings: Any) -> list[Any]:
+        return [drawing async for drawing in drawings]
+
+    def call(*arguments: Any) -> Any:
+        if "request" in inspect.signature(function).parameters:
+            arguments = (*arguments, gr.Request())
+        given = function(*arguments)
+        return asyncio.run(all_of(given)) if inspect.isasyncgen(given) else given
+
+    return call
 
 
 def state_in(update: dict[Any, Any]) -> Session:

@@ -2,22 +2,29 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
 from typing import Any, Protocol
 
 import gradio as gr
 
 from models.errors import FootnoteError
 from models.progress import counted
+from rag.line import Line, Waiting
+from rag.records import Done
+from rag.wire import AnswerRecord
 from ui import export, reader, render
 from ui.ahead import Ahead
 from ui.documents import Shelf
 from ui.documents_tab import DocumentsTab
 from ui.history import History
 from ui.landscape_tab import LandscapeTab, Mapped
+from ui.launch import confine
 from ui.parts import QUICK, html, pressed, warn
-from ui.past import Past
-from ui.session import Conversation, Session, answer, offered
+from ui.past import Past, Shown
+from ui.session import LONGEST_QUESTION, Conversation, Session, acceptable, answer, offered
+from ui.turn import Turn
+from ui.user import user_of
 
 _REMEMBER = "(id) => history.replaceState(null, '', id ? `?conversation=${id}` : '?')"
 """Keeps the conversation in the address, so that the page comes back with it."""
@@ -37,6 +44,9 @@ _ASKED_ALL = "All documents are asked"
 
 _BUSY = "An answer is being written: stop it first."
 
+_MOST_EVENTS = 1000
+"""That Gradio lets wait. Questions wait in the line, which turns away whoever asks too much."""
+
 
 class Library(Shelf, Mapped, Protocol):
     """What the tabs show; the real one is ``index.library.Library``."""
@@ -53,8 +63,21 @@ class Page:
         *,
         title: str,
         examples: list[str],
+        line: Line | None = None,
+        reads_ahead: bool = True,
+        on_over: Callable[[Turn], None] = lambda turn: None,
+        where: str = render.STAYS_HERE,
     ) -> None:
-        """Each tab talks to its own ``chat.fresh()``; ``examples`` are questions to begin with."""
+        """Each tab talks to its own ``chat.fresh()``; ``examples`` are questions to begin with.
+
+        Questions wait in ``line``. ``reads_ahead``: the model reads while somebody types, which is
+        for a page that one person looks at. ``on_over`` is told of each turn that has ended.
+        ``where`` says what becomes of a question.
+        """
+        self._where = where
+        self._line = line or Line()
+        self._reads_ahead = reads_ahead
+        self._on_over = on_over
         self._chat = chat
         self._history = history
         self._shelf = shelf
@@ -62,11 +85,12 @@ class Page:
         self._ahead = Ahead()
         self._next: Conversation | None = None  # which the next session takes
         self._taking = threading.Lock()
+        confine()
         self.blocks = gr.Blocks(title=title, fill_width=True, analytics_enabled=False)
         with self.blocks:
             self._lay_out(title)
             self._wire()
-        self.blocks.queue(api_open=False, max_size=64, default_concurrency_limit=1)
+        self.blocks.queue(api_open=False, max_size=_MOST_EVENTS, default_concurrency_limit=1)
 
     # What there is
 
@@ -78,6 +102,7 @@ class Page:
         with gr.Row(elem_classes="header"):
             html(f"<h1>{render.plain(title)}</h1>")
             self.menu = html(render.menu())
+            self.who = html("")
             self.renew = gr.Button("New conversation", size="sm", scale=0, min_width=160)
         with gr.Tabs(selected="chat", elem_classes="tabs") as self.tabs:
             with gr.Tab("Chat", id="chat"), gr.Row(elem_classes="desk"):
@@ -86,7 +111,7 @@ class Page:
                         # What is over is drawn once; only the last exchange is drawn again
                         # and again, so the text above it can be read and selected in peace.
                         self.before = html("")
-                        self.current = html(render.welcome())
+                        self.current = html(render.welcome(self._where))
                         with gr.Row(
                             elem_classes="examples", visible=bool(self._examples)
                         ) as self.offers:
@@ -106,6 +131,7 @@ class Page:
                             placeholder="Ask a question",
                             lines=1,
                             max_lines=6,
+                            max_length=LONGEST_QUESTION,
                             autofocus=True,
                             container=False,
                             scale=1,
@@ -157,6 +183,8 @@ class Page:
         self.map.wire(self.session)
         self.documents.wire(self.chosen, self._chat)
         self.blocks.load(self.come_back, None, [*self.talk, self.past.list, self.chosen], **QUICK)
+        self.blocks.load(self.welcome, None, [self.who, *self.documents.managing], **QUICK)
+        gr.api(self.ask, api_name="ask", concurrency_limit=None)  # type: ignore[attr-defined]
 
     def _answer(self, taken: Any) -> None:
         """What follows when a question is taken."""
@@ -164,8 +192,7 @@ class Page:
             self.draw_answer,
             [self.session],
             [self.current, self.notes],
-            concurrency_id="model",
-            concurrency_limit=1,
+            concurrency_limit=None,
             show_progress="hidden",
             api_visibility="private",
         ).then(
@@ -192,7 +219,7 @@ class Page:
         return {
             self.session: session,
             self.before: render.conversation(over),
-            self.current: _exchange(session) if has_turns else render.welcome(),
+            self.current: _exchange(session) if has_turns else render.welcome(self._where),
             self.notes: render.sources(session.turns[-1]) if has_turns else render.no_sources(),
             self.earlier: render.earlier_sources(over),
             self.source: "",
@@ -215,26 +242,71 @@ class Page:
         """Another conversation, about all documents."""
         return {self.chosen: gr.update(value=[]), **self._drawn(session)}
 
-    def take_question(self, text: str, session: Session | None) -> dict[Any, Any]:
+    def take_question(
+        self, text: str, session: Session | None, request: gr.Request
+    ) -> dict[Any, Any]:
         """Show the question at once, before the model has time for it."""
         session = session or self._new()
         if not text.strip() or session.is_busy:
             return {self.session: session}
-        session.ask(text.strip())
-        self.past.keep(session)
+        try:
+            session.ask(acceptable(text.strip()))
+        except FootnoteError as error:
+            warn(error)
+            return {self.session: session}
+        self.past.keep(session, user_of(request))
         return {self.question: "", **self._drawn(session)}
 
-    def draw_answer(self, session: Session) -> Iterator[dict[Any, Any]]:
-        """The one event that needs the model: one at a time, whatever the tab."""
+    async def draw_answer(
+        self, session: Session, request: gr.Request
+    ) -> AsyncGenerator[dict[Any, Any], None]:
+        """The one event that needs the model, when it is the turn of whoever asks."""
         if not session.turns or session.turns[-1].stage != "waiting":
             return
+        turn, user = session.turns[-1], user_of(request)
         try:
-            with self._ahead.paused():
-                for turn in answer(session):
-                    yield {self.current: render.exchange(turn), self.notes: render.sources(turn)}
-            self._ahead.want(session.conversation, "")
+            async with aclosing(
+                self._line.events(user.name, lambda: self._drawings(session))
+            ) as events:
+                async for event in events:
+                    if not isinstance(event, Waiting):
+                        yield event
+                    elif turn.is_over:  # stopped while it waited
+                        break
+                    else:
+                        yield {self.current: render.exchange(turn, waiting=event)}
+            if self._reads_ahead:
+                self._ahead.want(session.conversation, "")
+        except FootnoteError as error:
+            session.fail(str(error))
         finally:
-            self.past.keep(session)
+            if not turn.is_over:  # whoever asked has gone while it waited
+                turn.stop()
+                session.put_back()
+            self._on_over(turn)
+            self.past.keep(session, user)
+
+    def _drawings(self, session: Session) -> Iterator[dict[Any, Any]]:
+        """What is drawn of the answer; in a thread, for the model takes its time."""
+        if session.turns[-1].is_over:
+            return
+        with self._ahead.paused():
+            for turn in answer(session):
+                yield {self.current: render.exchange(turn), self.notes: render.sources(turn)}
+
+    async def ask(self, question: str, request: gr.Request) -> dict[str, Any]:
+        """For programs: the answer to a question that stands alone, as a record."""
+        chat = self._chat.fresh()
+        try:
+            acceptable(question)
+            events = self._line.events(user_of(request).name, lambda: chat.stream(question))
+            async with aclosing(events):
+                async for event in events:
+                    if isinstance(event, Done):
+                        return AnswerRecord.of(event.answer).model_dump(mode="json")
+        except FootnoteError as error:
+            raise gr.Error(str(error)) from error
+        raise gr.Error("The answer ended before it was whole: ask again.")
 
     def read_ahead(self, event: gr.EventData, session: Session | None) -> None:
         """While a question is being typed: what can be done for it before it is asked.
@@ -243,11 +315,15 @@ class Page:
         of the two came last would take the other's place. For a first question, the conversation
         reads that the next session takes.
         """
+        if not self._reads_ahead:
+            return
         conversation = session.typing() if session else self._of_the_next()
         if conversation:
             self._ahead.want(conversation, pressed(event)["question"])
 
-    def settle(self, text: str, session: Session, wanted: str) -> dict[Any, Any]:
+    def settle(
+        self, text: str, session: Session, wanted: str, request: gr.Request
+    ) -> dict[Any, Any]:
         """Give back the controls, and a question that failed."""
         if session.is_busy or not session.turns:
             return self._controls_for(session)
@@ -255,7 +331,7 @@ class Page:
             self.address: session.id,
             self.current: _exchange(session),
             self.notes: render.sources(session.turns[-1]),
-            **self.past.listed(wanted, session),
+            **self.past.listed(Shown(wanted, user_of(request)), session),
             **self._controls_for(session),
         }
         if session.turns[-1].stage == "failed" and not text.strip():
@@ -271,7 +347,7 @@ class Page:
         session.ask(question)
         return self._drawn(session)
 
-    def stop(self, session: Session | None) -> dict[Any, Any]:
+    def stop(self, session: Session | None, request: gr.Request) -> dict[Any, Any]:
         """End the answer that is being written."""
         if session is None or not session.is_busy:
             return self._controls_for(session)
@@ -279,7 +355,7 @@ class Page:
         if session.turns[-1].stage == "waiting":  # its turn may come much later, or never
             session.turns[-1].stop()
             session.put_back()
-            self.past.keep(session)
+            self.past.keep(session, user_of(request))
             return self._drawn(session)
         return {self.halt: gr.update(value="Stopping…", interactive=False)}
 
@@ -299,12 +375,17 @@ class Page:
     def come_back(self, request: gr.Request) -> dict[Any, Any]:
         """The list, and the conversation that the address names, if it names one."""
         id_ = request.query_params.get("conversation", "")
-        session = self.past.resumed(id_, self._chat) if id_ else None
+        session = self.past.resumed(id_, self._chat, user_of(request)) if id_ else None
         return {
             self.chosen: gr.update(choices=offered(self._chat)),
             **(self._drawn(session) if session else {}),
-            **self.past.listed("", session),
+            **self.past.listed(Shown("", user_of(request)), session),
         }
+
+    def welcome(self, request: gr.Request) -> dict[Any, Any]:
+        """Who has logged in, and what that one may do."""
+        user = user_of(request)
+        return {self.who: render.who(user), **self.documents.offered_to(user)}
 
     def save(self, event: gr.EventData, session: Session | None) -> dict[Any, Any]:
         """The conversation as a file, which the browser keeps."""
@@ -318,13 +399,15 @@ class Page:
 
     # What is pressed in what is drawn
 
-    def press(self, event: gr.EventData, session: Session | None, wanted: str) -> dict[Any, Any]:
+    def press(
+        self, event: gr.EventData, session: Session | None, wanted: str, request: gr.Request
+    ) -> dict[Any, Any]:
         """Whatever has a ``data-act``; see page.js."""
         made: dict[Any, Any] = {}
         if session is None:
             made[self.session] = session = self._new()
-        found = pressed(event)
-        actions: dict[str, Callable[[dict[str, str], Session, str], dict[Any, Any]]] = {
+        found, shown = pressed(event), Shown(wanted, user_of(request))
+        actions: dict[str, Callable[[dict[str, str], Session, Shown], dict[Any, Any]]] = {
             "resume": self._resume,
             "rename": self._show_list,
             "deleting": self._show_list,
@@ -338,9 +421,10 @@ class Page:
             "reason": self._rate,
         }
         action = actions.get(found.get("act", ""), self._read)
-        return {**made, **action(found, session, wanted)}
+        drawn = {**made, **action(found, session, shown)}
+        return drawn or {self.source: gr.skip()}  # Gradio takes nothing at all for an error
 
-    def _read(self, found: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
+    def _read(self, found: dict[str, str], session: Session, _shown: Shown) -> dict[Any, Any]:
         """Open a source, go through it, close it."""
         session.view = reader.turned(session.view, session.turns, found)
         if session.view is None:
@@ -356,67 +440,73 @@ class Page:
             self.tabs: gr.update(selected="chat"),
         }
 
-    def _only(self, found: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
+    def _only(self, found: dict[str, str], session: Session, _shown: Shown) -> dict[Any, Any]:
         """The list of documents tells ``choose`` that it has changed."""
         chosen = [name for name in self._chat.documents() if name == found["document"]]
         return {self.chosen: gr.update(choices=offered(self._chat, chosen), value=chosen)}
 
-    def _resume(self, found: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
+    def _resume(self, found: dict[str, str], session: Session, shown: Shown) -> dict[Any, Any]:
         if session.is_busy:
             gr.Info(_BUSY)
             return {}
-        kept = self.past.resumed(found["id"], self._chat)
+        kept = self.past.resumed(found["id"], self._chat, shown.user)
         if kept is None:
-            return self.past.listed(wanted, session)
-        return {**self._turned_to(kept), **self.past.listed(wanted, kept)}
+            return self.past.listed(shown, session)
+        return {**self._turned_to(kept), **self.past.listed(shown, kept)}
 
-    def _show_list(self, found: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
+    def _show_list(self, found: dict[str, str], session: Session, shown: Shown) -> dict[Any, Any]:
         opens = {"rename": "renaming", "deleting": "deleting"}
         open_ = {opens[found["act"]]: found["id"]} if found["act"] in opens else {}
-        return self.past.listed(wanted, session, **open_)
+        return self.past.listed(shown, session, **open_)
 
-    def _retitle(self, found: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
+    def _retitle(self, found: dict[str, str], session: Session, shown: Shown) -> dict[Any, Any]:
         title = " ".join(found.get("title", "").split())
         if title:
-            self.past.rename(found["id"], title)
+            self.past.rename(found["id"], title, shown.user)
             if found["id"] == session.id:
                 session.title = title
-        return self.past.listed(wanted, session)
+        return self.past.listed(shown, session)
 
-    def _delete(self, found: dict[str, str], session: Session, wanted: str) -> dict[Any, Any]:
+    def _delete(self, found: dict[str, str], session: Session, shown: Shown) -> dict[Any, Any]:
         if found["id"] == session.id and session.is_busy:
             gr.Info(_BUSY)
             return {}
-        self.past.delete(found["id"])
+        self.past.delete(found["id"], shown.user)
         if found["id"] != session.id:
-            return self.past.listed(wanted, session)
+            return self.past.listed(shown, session)
         new = self._new()
-        return {**self._turned_to(new), **self.past.listed(wanted, new)}
+        return {**self._turned_to(new), **self.past.listed(shown, new)}
 
-    def _edit(self, found: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
+    def _edit(self, found: dict[str, str], session: Session, _shown: Shown) -> dict[Any, Any]:
         if session.is_busy or not session.turns:
             return {}
         session.is_editing = found["act"] == "edit"
         question = session.turns[-1].question if session.is_editing else ""
         return {self.question: question, self.current: _exchange(session)}
 
-    def _rate(self, found: dict[str, str], session: Session, _wanted: str) -> dict[Any, Any]:
+    def _rate(self, found: dict[str, str], session: Session, shown: Shown) -> dict[Any, Any]:
         turn = session.turn(reader.number_in(found, "turn"))
         if turn is None:
             return {}
         turn.rate(found.get("rating", ""), found.get("reason", ""))
         if not session.is_busy:
-            self.past.keep(session)
+            self.past.keep(session, shown.user)
         if turn is session.turns[-1]:
             return {self.current: _exchange(session)}
         return {self.before: render.conversation(session.turns[:-1])}
 
 
 def build_page(
-    chat: Conversation, history: History, shelf: Library, *, title: str, examples: list[str]
+    chat: Conversation,
+    history: History,
+    shelf: Library,
+    *,
+    title: str,
+    examples: list[str],
+    **sharing: Any,
 ) -> gr.Blocks:
     """The page; see ``Page``."""
-    return Page(chat, history, shelf, title=title, examples=examples).blocks
+    return Page(chat, history, shelf, title=title, examples=examples, **sharing).blocks
 
 
 def _exchange(session: Session) -> str:

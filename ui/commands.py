@@ -68,7 +68,7 @@ def chat(*, host: str, port: int | None, is_opening: bool | None, **opening: Any
     with patience("Looking for the models…"):
         from ui.setup import missing  # noqa: PLC0415  (start-up time)
 
-        wanted = missing(opening["name"], opening["model"])
+        wanted = missing(opening["name"], opening["model"], llm=opening["llm"])
     if wanted:
         if not _set_up(wanted, opening, host=host, port=chosen, is_opening=is_opening):
             return
@@ -78,14 +78,16 @@ def chat(*, host: str, port: int | None, is_opening: bool | None, **opening: Any
         from rag.chat import Chat  # noqa: PLC0415
         from rag.generate import measure_once  # noqa: PLC0415
 
-    with progress_bar() as on_progress:
-        measure_once(resolve_llm(opening["model"]), on_progress=on_progress)
+    if not opening["llm"]:
+        with progress_bar() as on_progress:
+            measure_once(resolve_llm(opening["model"]), on_progress=on_progress)
     with patience("Loading the models…"):
         conversation = Chat.open(**opening)
     serve(
         conversation,
         name=opening["name"],
         examples=examples_for(opening["name"], conversation),
+        where=becomes_of_questions(opening["llm"]),
         host=host,
         port=chosen,
         is_opening=is_opening,
@@ -98,7 +100,13 @@ def _set_up(
     """Serve the page that gets what is missing; whether it did before Ctrl-C or SIGTERM."""
     from ui.setup import SetupPage  # noqa: PLC0415  (start-up time)
 
-    page = SetupPage(wanted, name=opening["name"], model=opening["model"], title="Footnote")
+    page = SetupPage(
+        wanted,
+        name=opening["name"],
+        model=opening["model"],
+        llm=opening["llm"],
+        title="Footnote",
+    )
     click.echo(f"Still missing: {'; '.join(wanted)}.")
     said = "The page that sets it up is at {}"
     with _served(page.blocks, said, host=host, port=port, is_opening=is_opening) as has_ended:
@@ -114,20 +122,25 @@ def serve(
     *,
     name: str = "default",
     examples: Sequence[str] = (),
+    where: str = "",
     host: str,
     port: int,
     is_opening: bool,
 ) -> None:
     """Serve the page of ``chat``, which asks the index ``name``, until Ctrl-C or SIGTERM.
 
-    Raises FootnoteError if something else listens on ``port`` by now.
+    ``where`` says what becomes of a question, if it does not stay on this machine. Raises
+    FootnoteError if something else listens on ``port`` by now.
     """
     from index.library import Library  # noqa: PLC0415  (start-up time)
     from ui.app import build_page  # noqa: PLC0415
     from ui.history import History  # noqa: PLC0415
 
     history = History(conversations_file(), name=name)
-    page = build_page(chat, history, Library(name), title="Footnote", examples=list(examples))
+    about = {"where": where} if where else {}
+    page = build_page(
+        chat, history, Library(name), title="Footnote", examples=list(examples), **about
+    )
     said = "The chat is at {}"
     with _served(page, said, host=host, port=port, is_opening=is_opening) as has_ended:
         while not has_ended.wait(0.5):  # a wait without an end would not see Ctrl-C on Windows
@@ -144,13 +157,23 @@ def _served(
     try:
         address = launch(page, host=host, port=port)
     except OSError as error:
-        raise FootnoteError(_taken(host, port)) from error
+        raise FootnoteError(taken(host, port)) from error
     with awaited_end() as has_ended:
         click.echo(f"{said.format(address)} (Ctrl-C ends it).")
         if is_opening:
             webbrowser.open(address)
         yield has_ended
     page.close(verbose=False)
+
+
+def becomes_of_questions(llm: str | None) -> str:
+    """What the page says of questions that a server answers; nothing if they stay here."""
+    if llm is None:
+        return ""
+    from rag.address import address_of  # noqa: PLC0415  (start-up time)
+
+    at = address_of(llm)
+    return f"Questions, and what is read for them, are sent to the model at {at}."
 
 
 def examples_for(name: str, chat: "Conversation") -> list[str]:
@@ -173,7 +196,7 @@ def choose_port(host: str, port: int | None) -> int:
     """
     if port is not None:
         if not is_free(host, port):
-            raise FootnoteError(_taken(host, port))
+            raise FootnoteError(taken(host, port))
         return port
     for candidate in range(FIRST_PORT, FIRST_PORT + PORTS_TO_TRY):
         if is_free(host, candidate):
@@ -198,7 +221,8 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-def _taken(host: str, port: int) -> str:
+def taken(host: str, port: int) -> str:
+    """What is said of a port that something else listens on."""
     return f"Port {port} of {host} is taken; leave --port out to use the next free one."
 
 

@@ -50,10 +50,11 @@ class Shelf(Protocol):
         """Brings the index up to date."""
 
 
-def listed(shelf: Shelf, words: str = "") -> str:
+def listed(shelf: Shelf, words: str = "", *, may_manage: bool = True) -> str:
     """The documents as a table, what could not be read, and what is left out.
 
-    Only those with ``words`` in their names. If they cannot be listed, it says why.
+    Only those with ``words`` in their names. If they cannot be listed, it says why. Who may not
+    manage them sees neither how, nor where on the server they are.
     """
     try:
         listing, left_out = shelf.listing(words), shelf.left_out()
@@ -61,15 +62,14 @@ def listed(shelf: Shelf, words: str = "") -> str:
         return alert(str(error))
     problems = "".join(map(_problem, listing.skipped))
     gone = "".join(
-        f"<li><bdi>{plain(id_)}</bdi> "
-        f"{act('Take in', 'take-in', event='shelve', id=id_, name=f'Take in {id_}')}</li>"
+        f"<li><bdi>{plain(id_)}</bdi> {_take_in(id_) if may_manage else ''}</li>"
         for id_ in left_out[:MOST]
         if words.lower() in id_.lower()
     )
+    folder = f" The files are in <bdi>{plain(str(shelf.folder))}</bdi>." if may_manage else ""
     return (
-        f'<p class="quiet">{counted(listing.total, "document")}{_more(listing)}. '
-        f"The files are in <bdi>{plain(str(shelf.folder))}</bdi>.</p>"
-        + (_table(listing.entries) if listing.entries else "")
+        f'<p class="quiet">{counted(listing.total, "document")}{_more(listing)}.{folder}</p>'
+        + (_table(listing.entries, may_manage=may_manage) if listing.entries else "")
         + (f'<h3>Could not be read</h3><ul class="problems">{problems}</ul>' if problems else "")
         + (f'<h3>Left out</h3><ul class="left-out">{gone}</ul>' if gone else "")
     )
@@ -87,16 +87,21 @@ def _problem(skipped: Skipped) -> str:
 _COLUMNS = ("Document", "Date", "Size", "Passages", "")
 
 
-def _table(entries: list[Entry]) -> str:
+def _take_in(id_: str) -> str:
+    return act("Take in", "take-in", event="shelve", id=id_, name=f"Take in {id_}")
+
+
+def _table(entries: list[Entry], *, may_manage: bool) -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
-    rows = "".join(map(_row, entries))
+    rows = "".join(_row(entry, may_manage=may_manage) for entry in entries)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _row(entry: Entry) -> str:
+def _row(entry: Entry, *, may_manage: bool) -> str:
     title = f'<br><span dir="auto">{plain(entry.title)}</span>' if entry.title else ""
     size = "file is gone" if entry.size is None else readable_bytes(entry.size)
     out = act("Leave out", "leave-out", event="shelve", id=entry.id, name=f"Leave out {entry.id}")
+    out = out if may_manage else ""
     return (
         f'<tr><th scope="row"><bdi>{plain(entry.id)}</bdi>{title}</th>'
         f"<td>{plain(entry.date)}</td><td>{size}</td><td>{entry.passages:,}</td>"

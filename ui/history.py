@@ -1,31 +1,30 @@
-"""The conversations of before, kept on this machine: one SQLite file in the user's data folder."""
+"""The conversations of before: kept in ``ui.database``, found, renamed and deleted."""
 
 import secrets
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from models.errors import HistoryError
+from ui.database import CONVERSATIONS, Database
 from ui.turn import Turn
 
 _TURNS = TypeAdapter(list[Turn])
 
-_SCHEMA = """
-    CREATE TABLE IF NOT EXISTS conversations (
-        id TEXT PRIMARY KEY,
-        name TEXT NOT NULL,     -- which index was asked
-        title TEXT NOT NULL,
-        label TEXT NOT NULL,    -- the title, to be searched
-        changed TEXT NOT NULL,  -- ISO 8601, UTC
-        text TEXT NOT NULL,     -- of all questions and answers: what is searched
-        turns TEXT NOT NULL     -- JSON
-    )
-"""
+# What the two databases do not call the same; of both the name is that of their dialect.
+_PLACE_OF = {"postgresql": func.strpos, "sqlite": func.instr}
+_INSERT: dict[str, Callable[[Table], postgresql.Insert | sqlite.Insert]] = {
+    "postgresql": postgresql.insert,
+    "sqlite": sqlite.insert,
+}
+
+_KEPT = CONVERSATIONS.c
 
 _MOST_LISTED = 200
 
@@ -40,52 +39,58 @@ class Kept:
 
 
 class History:
-    """The conversations about one index. Every method raises HistoryError if the file fails."""
+    """One user's conversations about one index. Raises HistoryError whenever the place fails."""
 
-    def __init__(self, file: Path, *, name: str) -> None:
-        """``file`` is made when it is needed; ``name`` is the index that is asked."""
-        self._file = file
+    def __init__(self, place: Path | str | Database, *, name: str, owner: str = "") -> None:
+        """``place`` is a file, or the URL of a database; ``name`` is the index that is asked.
+
+        ``owner`` is the user's name, empty where nobody logs in; nobody else's are seen. Raises
+        HistoryError if ``place`` is no such URL.
+        """
+        self._database = place if isinstance(place, Database) else Database(place)
         self._name = name
+        self._owner = owner
 
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self._file)) as connection:
-                connection.execute("PRAGMA secure_delete = ON")  # deleted text is overwritten
-                connection.execute(_SCHEMA)
-                with connection:
-                    yield connection
-        except (OSError, sqlite3.Error, ValueError) as error:
-            raise HistoryError(
-                f"The conversations in “{self._file}” cannot be read or written ({error}): make "
-                "room there or set it right, or move the file away; the chat itself goes on."
-            ) from error
+    def of(self, owner: str) -> "History":
+        """The conversations of that user, by the same connections."""
+        return History(self._database, name=self._name, owner=owner)
+
+    def close(self) -> None:
+        """Ends the connections to the database, those of all users."""
+        self._database.close()
 
     def save(self, id_: str, title: str, turns: list[Turn], *, since: str = "") -> tuple[str, str]:
         """Keeps the conversation as it is now; gives its id and when that was.
 
-        ``since`` is when it was kept or loaded before, empty for a new one. If another tab has
-        changed or deleted it meanwhile, it gets an id of its own, so neither is lost. ``title``
-        is for a new one; ``rename`` changes it.
+        ``since`` is when it was kept or loaded before, empty for a new one. If another tab, or
+        another copy of the program, has changed or deleted it meanwhile, it gets an id of its
+        own, so neither is lost. ``title`` is for a new one; ``rename`` changes it.
         """
-        now = datetime.now(UTC).isoformat()
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
         text = "\n".join(f"{turn.question}\n{turn.text}" for turn in turns).casefold()
-        with self._connection() as connection:
-            record = _TURNS.dump_json(turns).decode()
+        with self._database.transaction() as connection:
+            kept = {
+                "changed": now,
+                "text": _storable(text),
+                "turns": _TURNS.dump_json(turns).decode(),
+            }
             if since:
+                is_as_it_was = and_(
+                    _KEPT.id == id_, _KEPT.changed == since, _KEPT.owner == self._owner
+                )
                 changed = connection.execute(
-                    "UPDATE conversations SET changed = ?, text = ?, turns = ?"
-                    " WHERE id = ? AND changed = ?",
-                    (now, text, record, id_, since),
+                    update(CONVERSATIONS).where(is_as_it_was).values(**kept)
                 )
                 if changed.rowcount:
                     return id_, now
                 id_ = secrets.token_hex(8)
-            connection.execute(
-                "INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (id_, self._name, title, title.casefold(), now, text, record),
-            )
+            title = _storable(title)
+            kept |= {"title": title, "label": title.casefold()}
+            kept |= {"name": self._name, "owner": self._owner}
+            if not _is_added(connection, {"id": id_, **kept}):
+                # It was kept when the connection broke, and could not be told that it was.
+                id_ = secrets.token_hex(8)
+                _is_added(connection, {"id": id_, **kept})
         return id_, now
 
     def load(self, id_: str) -> tuple[str, str, list[Turn]] | None:
@@ -93,48 +98,65 @@ class History:
 
         An answer that was being written then was stopped.
         """
-        with self._connection() as connection:
+        with self._database.transaction() as connection:
             row = connection.execute(
-                "SELECT title, changed, turns FROM conversations WHERE id = ? AND name = ?",
-                (id_, self._name),
-            ).fetchone()
+                select(_KEPT.title, _KEPT.changed, _KEPT.turns).where(self._is_mine(id_))
+            ).one_or_none()
         if row is None:
             return None
         try:
-            turns = _TURNS.validate_json(row[2])
+            turns = _TURNS.validate_json(row.turns)
         except ValidationError as error:
             raise HistoryError(
-                f"The conversation “{row[0]}” was kept by another version of Footnote, and this "
+                f"The conversation “{row.title}” was kept by another version of Footnote, and this "
                 "one cannot read it: delete it from the list."
             ) from error
         for turn in turns:
             if not turn.is_over:
                 turn.stop()
-        return row[0], row[1], turns
+        return row.title, row.changed, turns
 
     def find(self, words: str = "") -> list[Kept]:
         """The conversations that hold all of ``words``, the last changed first."""
-        wanted = words.casefold().split()
-        holds = " AND ".join(["instr(label || '\n' || text, ?)"] * len(wanted)) or "1"
-        with self._connection() as connection:
+        searched = _KEPT.label + "\n" + _KEPT.text
+        wanted = _storable(words.casefold()).split()
+        with self._database.transaction() as connection:
+            place_of = _PLACE_OF[connection.dialect.name]
             rows = connection.execute(
-                "SELECT id, title, changed FROM conversations"  # noqa: S608 - no text of others
-                f" WHERE name = ? AND {holds} ORDER BY changed DESC LIMIT ?",
-                (self._name, *wanted, _MOST_LISTED),
-            ).fetchall()
-        return [Kept(id_, title, datetime.fromisoformat(changed)) for id_, title, changed in rows]
+                select(_KEPT.id, _KEPT.title, _KEPT.changed)
+                .where(_KEPT.name == self._name, _KEPT.owner == self._owner)
+                .where(*(place_of(searched, word) > 0 for word in wanted))
+                .order_by(_KEPT.changed.desc())
+                .limit(_MOST_LISTED)
+            ).all()
+        return [Kept(row.id, row.title, datetime.fromisoformat(row.changed)) for row in rows]
 
     def rename(self, id_: str, title: str) -> None:
         """Gives the conversation another title."""
-        with self._connection() as connection:
+        title = _storable(title)
+        with self._database.transaction() as connection:
             connection.execute(
-                "UPDATE conversations SET title = ?, label = ? WHERE id = ? AND name = ?",
-                (title, title.casefold(), id_, self._name),
+                update(CONVERSATIONS)
+                .where(self._is_mine(id_))
+                .values(title=title, label=title.casefold())
             )
 
     def delete(self, id_: str) -> None:
-        """Forgets the conversation; nothing of it stays in the file."""
-        with self._connection() as connection:
-            connection.execute(
-                "DELETE FROM conversations WHERE id = ? AND name = ?", (id_, self._name)
-            )
+        """Forgets the conversation. Nothing of it stays in a file; a database takes its time."""
+        with self._database.transaction() as connection:
+            connection.execute(delete(CONVERSATIONS).where(self._is_mine(id_)))
+
+    def _is_mine(self, id_: str) -> ColumnElement[bool]:
+        mine = _storable(id_)  # which may be what somebody has written into the address
+        return and_(_KEPT.id == mine, _KEPT.name == self._name, _KEPT.owner == self._owner)
+
+
+def _is_added(connection: Connection, row: dict[str, Any]) -> bool:
+    """Whether there was none of that id; else nothing happens."""
+    insert = _INSERT[connection.dialect.name](CONVERSATIONS).values(row).on_conflict_do_nothing()
+    return connection.execute(insert, execution_options={"preserve_rowcount": True}).rowcount == 1
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL keeps no text with a null character in it."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

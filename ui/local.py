@@ -7,9 +7,12 @@ a request must name this machine as its host, and may come from a page of this h
 
 The content security policy is the second lock behind ``render.plain``: whatever got into
 the page, the browser would load no image, font or script from anywhere else.
+
+``serve.gate`` does the same, and more, where others are let in.
 """
 
-from urllib.parse import urlsplit
+import re
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -31,6 +34,16 @@ POLICY = "; ".join(
     ]
 )
 
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "same-origin",  # with "no-referrer", a form would not tell its origin here
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""What the browser is told of everything that is sent."""
+
+_HOST = re.compile(r"(?:\[([0-9a-f:]+)\]|([a-z0-9._-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
+
 
 class LocalOnly:
     """Middleware that answers the pages of this machine alone, under ``POLICY``."""
@@ -46,24 +59,31 @@ class LocalOnly:
             return
         headers = Headers(scope=scope)
         host, origin = headers.get("host", ""), headers.get("origin")
-        if not _is_local(f"//{host}") or (origin is not None and urlsplit(origin).netloc != host):
+        if host_name(host) not in HOSTS or (origin is not None and origin not in origins_of(host)):
             refusal = PlainTextResponse("Footnote answers only this machine.", status_code=403)
             await refusal(scope, receive, send)
             return
-
-        async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                guarded = MutableHeaders(scope=message)
-                guarded["Content-Security-Policy"] = POLICY
-                guarded["Referrer-Policy"] = "no-referrer"
-                guarded["X-Content-Type-Options"] = "nosniff"
-            await send(message)
-
-        await self.app(scope, receive, send_guarded)
+        await self.app(scope, receive, with_headers(send, HEADERS))
 
 
-def _is_local(address: str) -> bool:
-    try:
-        return urlsplit(address).hostname in HOSTS
-    except ValueError:  # such as an unclosed bracket
-        return False
+def host_name(host: str) -> str | None:
+    """The name, in lower case, that a Host header gives; None if it gives none."""
+    found = _HOST.fullmatch(host)
+    return (found[1] or found[2]).lower() if found else None
+
+
+def origins_of(host: str) -> tuple[str, str]:
+    """What browsers call the pages of this Host."""
+    return f"http://{host.lower()}", f"https://{host.lower()}"
+
+
+def with_headers(send: Send, headers: Mapping[str, str]) -> Send:
+    """``send``, with these headers in every response, whatever it had for them."""
+
+    async def send_guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            guarded = MutableHeaders(scope=message)
+            guarded.update(headers)
+        await send(message)
+
+    return send_guarded

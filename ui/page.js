@@ -4,6 +4,7 @@
 //                what is typed in the inputs of the same data-form (or .search)
 //   data-quote   shows the quote while its mark is pointed at or has the focus
 //   data-copy    copies a text
+//   data-act="logout" ends the session
 //   data-focus   gets the focus when it is drawn because something was pressed
 //
 // A point of a plot is told like a press of data-act="open".
@@ -112,12 +113,18 @@
 		setTimeout(() => (button.textContent = button.dataset.label), 1500);
 	}
 
+	async function logOut() {
+		await fetch("/logout", { method: "POST" });
+		location.assign("/login");
+	}
+
 	document.addEventListener("click", (event) => {
 		const button = event.target.closest?.("[data-act], [data-copy]");
 		if (!button) return;
 		event.preventDefault();
 		hide();
 		if (button.dataset.copy !== undefined) copy(button);
+		else if (button.dataset.act === "logout") logOut();
 		else {
 			tell(button);
 			follow(button);

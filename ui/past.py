@@ -5,6 +5,7 @@ What the history cannot do is told to the reader, and the page goes on.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -14,6 +15,15 @@ from ui import render
 from ui.history import History
 from ui.parts import QUICK, html, warn
 from ui.session import Conversation, Session, last_answer
+from ui.user import User, user_of
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What of the conversations is listed, and to whom."""
+
+    wanted: str  # words that they hold
+    user: User
 
 
 class Past:
@@ -34,28 +44,32 @@ class Past:
 
     def wire(self, session: gr.State) -> None:
         """``session`` is marked in the list."""
-        self.wanted.change(self.listed, [self.wanted, session], [self.list], **QUICK)
+        self.wanted.change(self.find, [self.wanted, session], [self.list], **QUICK)
 
-    def listed(self, wanted: str, session: Session | None, **open_: str) -> dict[Any, Any]:
-        """Those that hold the words ``wanted``; ``open_`` is for ``render.history``."""
-        drawn: dict[Any, Any] = {}
+    def find(self, wanted: str, session: Session | None, request: gr.Request) -> dict[Any, Any]:
+        """Those that hold the words ``wanted``."""
+        return self.listed(Shown(wanted, user_of(request)), session)
+
+    def listed(self, shown: Shown, session: Session | None, **open_: str) -> dict[Any, Any]:
+        """Those of the user that hold the words; ``open_`` is for ``render.history``."""
+        drawn: dict[Any, Any] = {self.list: gr.skip()}
         with _told():
             current = session.id if session else ""
-            kept = self._history.find(wanted)
+            kept = self._history.of(shown.user.name).find(shown.wanted)
             drawn[self.list] = render.history(kept, current=current, **open_)
         return drawn
 
-    def keep(self, session: Session) -> None:
+    def keep(self, session: Session, user: User) -> None:
         """Keeps the conversation as it is now."""
         with _told():
-            session.id, session.saved = self._history.save(
+            session.id, session.saved = self._history.of(user.name).save(
                 session.id, session.name, session.to_keep, since=session.saved
             )
 
-    def resumed(self, id_: str, chat: Conversation) -> Session | None:
+    def resumed(self, id_: str, chat: Conversation, user: User) -> Session | None:
         """The conversation of that id, which goes on with ``chat``; None if it cannot."""
         with _told():
-            found = self._history.load(id_)
+            found = self._history.of(user.name).load(id_)
             if found:
                 title, saved, turns = found
                 conversation = chat.fresh(after=last_answer(turns))
@@ -63,15 +77,15 @@ class Past:
             gr.Warning("This conversation is not kept on this machine any more.")
         return None
 
-    def rename(self, id_: str, title: str) -> None:
+    def rename(self, id_: str, title: str, user: User) -> None:
         """Gives a conversation another title."""
         with _told():
-            self._history.rename(id_, title)
+            self._history.of(user.name).rename(id_, title)
 
-    def delete(self, id_: str) -> None:
+    def delete(self, id_: str, user: User) -> None:
         """Forgets a conversation."""
         with _told():
-            self._history.delete(id_)
+            self._history.of(user.name).delete(id_)
 
 
 @contextmanager

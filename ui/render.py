@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from index.records import Hit
 from models.progress import counted
+from rag.line import Waiting
 from rag.records import Citation, Sentence, Status, Timings
 from ui.history import Kept
 from ui.turn import Turn
+from ui.user import User
 
 EXCERPT = 280  # characters of a passage that are shown; its quotes are shown whole
 SNIPPET = 90  # characters of a sentence that a note repeats
@@ -76,9 +78,12 @@ def _data(data: Mapping[str, object]) -> str:
     return "".join(f' data-{key}="{plain(str(value))}"' for key, value in data.items())
 
 
-def status(turn: Turn) -> str:
+def status(turn: Turn, waiting: Waiting | None = None) -> str:
     """What happens now, in a few words; empty when the turn is over."""
     match turn.stage:
+        case "waiting" if waiting:
+            others = counted(waiting.ahead, "question")
+            return f"{others} first, about {waiting.seconds:.0f} s…"
         case "waiting":
             return "Waiting for the model…"
         case "searching":
@@ -99,23 +104,44 @@ def menu() -> str:
     )
 
 
+def who(user: User) -> str:
+    """Who has logged in, and the way out; nothing where nobody does."""
+    if not user.name:
+        return ""
+    out = act("Log out", "logout")
+    return f'<p class="who"><bdi>{plain(user.name)}</bdi> {out}</p>'
+
+
 # The conversation, at the left
 
 
-def welcome() -> str:
-    """What stands in place of the conversation before the first question."""
+STAYS_HERE = "Questions, answers and documents stay on this machine."
+
+
+def welcome(where: str = STAYS_HERE) -> str:
+    """What stands in place of the conversation before the first question.
+
+    ``where`` says what becomes of that question.
+    """
     return (
         '<div class="welcome"><h2>Ask your documents</h2>'
         "<p>Under every sentence of an answer stands a footnote: the exact words that "
         "support it, and where they are. What no document supports is not said.</p>"
-        "<p>Questions, answers and documents stay on this machine.</p></div>"
+        f"<p>{plain(where)}</p></div>"
     )
 
 
 def exchange(
-    turn: Turn, *, is_last: bool = False, is_editing: bool = False, is_saved: bool = False
+    turn: Turn,
+    *,
+    is_last: bool = False,
+    is_editing: bool = False,
+    is_saved: bool = False,
+    waiting: Waiting | None = None,
 ) -> str:
     """The question and its answer as far as it is known; the last one can be asked again.
+
+    ``waiting`` says how long it may take until it is begun.
 
     In a saved page nothing can be done with it, and what the reader thinks of it is not there.
     """
@@ -127,7 +153,7 @@ def exchange(
     return (
         f'<article class="turn" aria-busy="{"false" if turn.is_over else "true"}">'
         f'<p class="question" dir="auto">{plain(turn.question)}</p>{_asked(turn)}'
-        f'<div class="answer">{_text(turn)}{_ending(turn)}{actions}'
+        f'<div class="answer">{_text(turn)}{_ending(turn, waiting)}{actions}'
         f"{editing}</div></article>"
     )
 
@@ -228,7 +254,7 @@ def _card(citation: Citation) -> dict[str, object]:
     return {"quote": citation.quote, "place": f"{title}{citation.place}"}
 
 
-def _ending(turn: Turn) -> str:
+def _ending(turn: Turn, waiting: Waiting | None = None) -> str:
     """The line under the answer: what happens now, why it ended, or how long it took."""
     if turn.answer:
         above = alert(turn.problem) if turn.problem else ""  # of having asked it again
@@ -240,7 +266,7 @@ def _ending(turn: Turn) -> str:
         return f'<p class="problem" role="alert" dir="auto">{plain(turn.problem)}</p>'
     if turn.stage == "stopped":
         return '<p class="quiet">Stopped.</p>'
-    return f'<p class="status" role="status">{plain(status(turn))}</p>'
+    return f'<p class="status" role="status">{plain(status(turn, waiting))}</p>'
 
 
 def _timings(timings: Timings) -> str:

@@ -28,10 +28,11 @@ _WAIT_FOR_THE_CHAT = """() => {
 """The chat comes to the same address, and until then nothing may answer there."""
 
 
-def missing(name: str, model: str | None) -> list[str]:
+def missing(name: str, model: str | None, *, llm: str | None = None) -> list[str]:
     """What must be fetched or built before the index ``name`` can be asked, for a reader.
 
-    Raises ModelError if ``model`` is none that can be fetched.
+    That is no model that writes, if a server does: ``llm`` is its address. Raises ModelError if
+    ``model`` is none that can be fetched.
     """
     found = []
     try:
@@ -39,7 +40,8 @@ def missing(name: str, model: str | None) -> list[str]:
     except ModelError:
         found.append(_download(default("embedder").name))
     try:
-        resolve_llm(model)
+        if not llm:
+            resolve_llm(model)
     except ModelError:
         if model is not None and all(entry.name != model for entry in entries()):
             raise
@@ -57,9 +59,17 @@ def _download(name: str) -> str:
 class SetupPage:
     """Says what is missing, and gets it when the reader says so."""
 
-    def __init__(self, wanted: list[str], *, name: str, model: str | None, title: str) -> None:
+    def __init__(
+        self,
+        wanted: list[str],
+        *,
+        name: str,
+        model: str | None,
+        llm: str | None = None,
+        title: str,
+    ) -> None:
         """``wanted`` is of ``missing``; ``is_done`` is set when all of it is there."""
-        self._name, self._model = name, model
+        self._name, self._model, self._llm = name, model, llm
         self.is_done = threading.Event()
         self.blocks = gr.Blocks(title=title, fill_width=True, analytics_enabled=False)
         with self.blocks, gr.Column(elem_classes="shelf"):
@@ -86,7 +96,7 @@ class SetupPage:
         """Fetch and build all that is missing."""
         for drawn in following(self._work):
             yield {self.news: drawn, self.begin: gr.update(interactive=False)}
-        if missing(self._name, self._model):
+        if missing(self._name, self._model, llm=self._llm):
             yield {self.begin: gr.update(value="Try again", interactive=True)}
         else:
             yield {self.news: '<p role="status">Ready. Opening the chat…</p>'}
@@ -94,6 +104,7 @@ class SetupPage:
 
     def _work(self, on_progress: OnProgress) -> BuildReport:
         resolve_embedder(fetch=True, on_progress=on_progress)
-        path = resolve_llm(self._model, fetch=True, on_progress=on_progress)
-        measure_once(path, on_progress=on_progress)
+        if not self._llm:
+            path = resolve_llm(self._model, fetch=True, on_progress=on_progress)
+            measure_once(path, on_progress=on_progress)
         return Library(self._name).build(on_progress)
