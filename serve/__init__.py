@@ -1,0 +1,1 @@
+"""Others are let in: the chat, HTTP endpoints and tools in one application, and who may use it."""

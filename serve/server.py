@@ -1,0 +1,94 @@
+"""The HTTP server: uvicorn, which lets answers end before it does."""
+
+import socket
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import uvicorn
+from sse_starlette.sse import AppStatus
+from starlette.types import ASGIApp
+
+from rag.line import Line
+
+_AFTERWARDS = 5
+"""Seconds in which what is open may end when all answers have; then it is cut off."""
+
+_STALLED = 20
+"""Seconds for which a client may take nothing of what it is sent; then it is cut off."""
+
+_MOST_CONNECTIONS = 512
+_MOST_WAITING = 128
+"""Connections: those that are served, and those that the system holds until then."""
+
+
+class _Server(uvicorn.Server):
+    """Stops in three steps: no connection more, then the answers end, then all else."""
+
+    def __init__(self, config: uvicorn.Config, line: Line, grace: float) -> None:
+        super().__init__(config)
+        self._line, self._grace = line, grace
+        self._stalled: dict[Any, float] = {}  # connections, and since when they take nothing
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second."""
+        self._cut_off_stalled()
+        return await super().on_tick(counter)
+
+    def _cut_off_stalled(self) -> None:
+        """Else they would hold their connections, and what they are sent, for as long as they like.
+
+        Also those that the server has closed already, which happens only when all is sent.
+        """
+        now = time.monotonic()
+        connections: set[Any] = set(self.server_state.connections)
+        self._stalled = {
+            one: self._stalled.get(one, now)
+            for one in connections
+            if one.flow.write_paused or one.transport.is_closing()
+        }
+        for one, since in self._stalled.items():
+            if now > since + _STALLED:
+                one.transport.abort()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for one in self.servers:
+            one.close()
+        await self._line.stop(within=self._grace, unless=lambda: self.force_exit)
+        await super().shutdown(sockets)
+        # Else the signal would be raised once more, and kill what has ended as it was told.
+        self._captured_signals.clear()
+
+
+def server(
+    app: ASGIApp,
+    line: Line,
+    *,
+    host: str,
+    port: int,
+    grace: float,
+    proxies: Sequence[str] = (),
+) -> uvicorn.Server:
+    """The server of ``app``. On SIGTERM, those whom ``line`` answers have ``grace`` seconds.
+
+    What a proxy on this machine, or at one of ``proxies``, says of who asks is believed; nobody
+    else is.
+    """
+    # It would break off every stream of events half a second after the signal.
+    AppStatus.enable_automatic_graceful_drain = False
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        lifespan="on",
+        ws="none",
+        log_config=None,
+        access_log=False,  # its lines hold what was asked; serve.logged has its own
+        server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=["127.0.0.1", "::1", *proxies],
+        timeout_graceful_shutdown=_AFTERWARDS,
+        limit_concurrency=_MOST_CONNECTIONS,
+        backlog=_MOST_WAITING,
+    )
+    return _Server(config, line, grace)
