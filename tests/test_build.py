@@ -117,7 +117,7 @@ def test_reused_vectors_are_the_passages_own(folder: Path) -> None:
         passage = index.generation.passages([row])[0]
         text = f"{passage.title}\n{passage.text}" if passage.title else passage.text
         expected = WordEmbedder().embed([text])[0]
-        assert index.generation.vectors.rows([row])[0] == pytest.approx(expected)
+        assert index.generation.vectors_of([row])[0] == pytest.approx(expected)
 
 
 def test_same_content_is_indexed_once(folder: Path) -> None:

@@ -9,13 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from index.build import build
+from index.generation import FORMAT, Manifest
 from index.records import Document, Section
 from index.split import split
 from index.store import (
-    FORMAT,
     Generation,
     GenerationWriter,
-    Manifest,
     current_generation,
     remembered_folder,
     writing,
