@@ -5,6 +5,7 @@ searches, builds, lists or checks an index knows only what is here. Documents ar
 ids. A passage is named by its row: passages are numbered from 0, in the order of the documents.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.records import Document, Passage, Skipped, Vectors
+from models.errors import StoreError
 from models.progress import OnProgress
 
 FORMAT = 4
@@ -207,6 +209,15 @@ class Store(Protocol):
 
     def rebuild_command(self, name: str) -> str:
         """The command that builds the index ``name`` again from its folder."""
+
+
+def checked_name(name: str) -> str:
+    """``name``, if an index can have it. Raises StoreError if not."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise StoreError(
+            f"“{name}” cannot name an index: use up to 64 letters, digits, dots, dashes."
+        )
+    return name
 
 
 def rebuild_command(name: str, *, store: str = "") -> str:

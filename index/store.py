@@ -43,6 +43,7 @@ from index.generation import (
     Candidates,
     Manifest,
     Written,
+    checked_name,
     damaged,
     embedded_text,
     rebuild_command,
@@ -127,11 +128,7 @@ class LocalStore:
 
 def index_path(name: str) -> Path:
     """The folder of the index ``name``; it may not exist. Raises StoreError on a bad name."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise StoreError(
-            f"“{name}” cannot name an index: use up to 64 letters, digits, dots, dashes."
-        )
-    return indexes_folder() / name
+    return indexes_folder() / checked_name(name)
 
 
 def current_generation(name: str) -> Path | None:
