@@ -94,6 +94,7 @@ class Chat:
         cls,
         *,
         name: str = "default",
+        store: str | None = None,
         model: str | None = None,
         reranker: str | None = None,
         nli: str | None = None,
@@ -103,12 +104,17 @@ class Chat:
     ) -> "Chat":
         """Opens the index ``name`` and begins to load a model: of the catalogue, or a GGUF file.
 
-        ``reranker`` and ``nli``, which orders passages and which checks the support, name
+        ``store`` is the URL of the Milvus that keeps the index; without it the user's data folder
+        does. ``reranker`` and ``nli``, which orders passages and which checks the support, name
         cross-encoders: a folder, or a model in the hub's own cache; ``documents`` are those
         of ``only``. The other options are those of ``Chat``. Raises StoreError, ModelError or
         QuestionError if one of them is not there; the message says what to run.
         """
-        search = Index.open(name, reranker=CrossEncoderReranker(reranker) if reranker else None)
+        search = Index.open(
+            name,
+            store=store,
+            reranker=CrossEncoderReranker(reranker) if reranker else None,
+        )
         search = search.only(documents)
         entailment = CrossEncoderEntailment(nli) if nli else None
         return cls(

@@ -1,10 +1,13 @@
 """What every test gets: a home of its own, and none of the user's settings of the hub."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from index.generation import Store
+from index.store import LocalStore
 from models.paths import weights_folder
 
 WEIGHTS = weights_folder()
@@ -30,3 +33,19 @@ def home_with_models(home: Path) -> Path:
     home.mkdir()
     (home / "models").symlink_to(WEIGHTS, target_is_directory=True)
     return home
+
+
+@pytest.fixture(params=["files", "milvus"])
+def store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
+    """Each kind of store, empty: the files in FOOTNOTE_HOME, and Milvus, in this process."""
+    if request.param == "files":
+        yield LocalStore()
+        return
+    pytest.importorskip("pymilvus", reason="the extra milvus is not installed")
+    from index.milvus_store import MilvusStore
+
+    milvus = MilvusStore(str(tmp_path_factory.mktemp("milvus") / "index.db"))
+    yield milvus
+    milvus.close()

@@ -68,7 +68,7 @@ def chat(*, host: str, port: int | None, is_opening: bool | None, **opening: Any
     with patience("Looking for the models…"):
         from ui.setup import missing  # noqa: PLC0415  (start-up time)
 
-        wanted = missing(opening["name"], opening["model"])
+        wanted = missing(opening["name"], opening["model"], store=opening["store"])
     if wanted:
         if not _set_up(wanted, opening, host=host, port=chosen, is_opening=is_opening):
             return
@@ -85,7 +85,8 @@ def chat(*, host: str, port: int | None, is_opening: bool | None, **opening: Any
     serve(
         conversation,
         name=opening["name"],
-        examples=examples_for(opening["name"], conversation),
+        store=opening["store"],
+        examples=examples_for(opening["name"], conversation, store=opening["store"]),
         host=host,
         port=chosen,
         is_opening=is_opening,
@@ -98,7 +99,13 @@ def _set_up(
     """Serve the page that gets what is missing; whether it did before Ctrl-C or SIGTERM."""
     from ui.setup import SetupPage  # noqa: PLC0415  (start-up time)
 
-    page = SetupPage(wanted, name=opening["name"], model=opening["model"], title="Footnote")
+    page = SetupPage(
+        wanted,
+        name=opening["name"],
+        store=opening["store"],
+        model=opening["model"],
+        title="Footnote",
+    )
     click.echo(f"Still missing: {'; '.join(wanted)}.")
     said = "The page that sets it up is at {}"
     with _served(page.blocks, said, host=host, port=port, is_opening=is_opening) as has_ended:
@@ -113,12 +120,13 @@ def serve(
     chat: "Conversation",
     *,
     name: str = "default",
+    store: str | None = None,
     examples: Sequence[str] = (),
     host: str,
     port: int,
     is_opening: bool,
 ) -> None:
-    """Serve the page of ``chat``, which asks the index ``name``, until Ctrl-C or SIGTERM.
+    """Serve the page of ``chat``, which asks ``name`` in ``store``, until Ctrl-C or SIGTERM.
 
     Raises FootnoteError if something else listens on ``port`` by now.
     """
@@ -127,7 +135,8 @@ def serve(
     from ui.history import History  # noqa: PLC0415
 
     history = History(conversations_file(), name=name)
-    page = build_page(chat, history, Library(name), title="Footnote", examples=list(examples))
+    library = Library(name, store=store)
+    page = build_page(chat, history, library, title="Footnote", examples=list(examples))
     said = "The chat is at {}"
     with _served(page, said, host=host, port=port, is_opening=is_opening) as has_ended:
         while not has_ended.wait(0.5):  # a wait without an end would not see Ctrl-C on Windows
@@ -153,13 +162,13 @@ def _served(
     page.close(verbose=False)
 
 
-def examples_for(name: str, chat: "Conversation") -> list[str]:
+def examples_for(name: str, chat: "Conversation", *, store: str | None = None) -> list[str]:
     """``EXAMPLES`` for the shipped corpus; questions drawn from other documents."""
     from index.build import SHIPPED_CORPUS  # noqa: PLC0415  (start-up time)
-    from index.store import remembered_folder  # noqa: PLC0415
+    from index.stores import open_store  # noqa: PLC0415
     from rag.topic import suggested  # noqa: PLC0415
 
-    if remembered_folder(name) == SHIPPED_CORPUS:
+    if open_store(store).remembered_folder(name) == SHIPPED_CORPUS:
         return EXAMPLES
     documents = map(chat.document, chat.documents()[:_LOOKED_AT])
     texts = (document.text[:_READ_OF_EACH] for document in documents if document)

@@ -8,7 +8,7 @@ import gradio as gr
 
 from index.library import Library
 from index.records import BuildReport
-from index.store import current_generation
+from index.stores import open_store
 from models.catalog import default, entries
 from models.errors import ModelError
 from models.progress import OnProgress, readable_bytes
@@ -28,10 +28,10 @@ _WAIT_FOR_THE_CHAT = """() => {
 """The chat comes to the same address, and until then nothing may answer there."""
 
 
-def missing(name: str, model: str | None) -> list[str]:
-    """What must be fetched or built before the index ``name`` can be asked, for a reader.
+def missing(name: str, model: str | None, *, store: str | None = None) -> list[str]:
+    """What must be fetched or built before the index ``name`` in ``store`` can be asked.
 
-    Raises ModelError if ``model`` is none that can be fetched.
+    For a reader. Raises ModelError if ``model`` is none that can be fetched.
     """
     found = []
     try:
@@ -44,8 +44,8 @@ def missing(name: str, model: str | None) -> list[str]:
         if model is not None and all(entry.name != model for entry in entries()):
             raise
         found.append(_download(model or default("llm").name))
-    if current_generation(name) is None:
-        found.append(f"the index of the documents in {Library(name).folder}")
+    if open_store(store).current(name) is None:
+        found.append(f"the index of the documents in {Library(name, store=store).folder}")
     return found
 
 
@@ -57,9 +57,17 @@ def _download(name: str) -> str:
 class SetupPage:
     """Says what is missing, and gets it when the reader says so."""
 
-    def __init__(self, wanted: list[str], *, name: str, model: str | None, title: str) -> None:
+    def __init__(
+        self,
+        wanted: list[str],
+        *,
+        name: str,
+        store: str | None = None,
+        model: str | None,
+        title: str,
+    ) -> None:
         """``wanted`` is of ``missing``; ``is_done`` is set when all of it is there."""
-        self._name, self._model = name, model
+        self._name, self._store, self._model = name, store, model
         self.is_done = threading.Event()
         self.blocks = gr.Blocks(title=title, fill_width=True, analytics_enabled=False)
         with self.blocks, gr.Column(elem_classes="shelf"):
@@ -86,7 +94,7 @@ class SetupPage:
         """Fetch and build all that is missing."""
         for drawn in following(self._work):
             yield {self.news: drawn, self.begin: gr.update(interactive=False)}
-        if missing(self._name, self._model):
+        if missing(self._name, self._model, store=self._store):
             yield {self.begin: gr.update(value="Try again", interactive=True)}
         else:
             yield {self.news: '<p role="status">Ready. Opening the chat…</p>'}
@@ -96,4 +104,4 @@ class SetupPage:
         resolve_embedder(fetch=True, on_progress=on_progress)
         path = resolve_llm(self._model, fetch=True, on_progress=on_progress)
         measure_once(path, on_progress=on_progress)
-        return Library(self._name).build(on_progress)
+        return Library(self._name, store=self._store).build(on_progress)
