@@ -138,21 +138,22 @@ class Milvus:
         """The client; what it raises leaves as StoreError."""
         try:
             yield self._client
-        except MilvusException as error:
-            raise self._error(error.code, error.message) from error
-        except grpc.RpcError as error:
-            code = error.code() if isinstance(error, grpc.Call) else None
-            raise self._error(code, error.details() if code else str(error)) from error
+        except (MilvusException, grpc.RpcError) as error:
+            raise self._error(error) from error
 
-    def _error(self, code: Any, message: str) -> StoreError:
-        if code in (ErrorCode.COLLECTION_NOT_FOUND, _NOT_LOADED):
-            return MissingCollectionError(
-                f"A collection is missing in {self.url} ({message}): build the index again."
-            )
-        if code in _NO_ENTRY or "auth check failure" in message:
+    def _error(self, error: MilvusException | grpc.RpcError) -> StoreError:
+        if _is_no_entry(error):
             return StoreError(
                 f"{self.url} does not let this program in: set {TOKEN} to its token, or to "
                 "user:password."
+            )
+        code: Any = error.code() if isinstance(error, grpc.Call) else None
+        message = error.details() if isinstance(error, grpc.Call) else str(error)
+        if isinstance(error, MilvusException):
+            code, message = error.code, error.message
+        if code in (ErrorCode.COLLECTION_NOT_FOUND, _NOT_LOADED):
+            return MissingCollectionError(
+                f"A collection is missing in {self.url} ({message}): build the index again."
             )
         if code in (_NO_CONNECTION, grpc.StatusCode.UNAVAILABLE):
             return StoreError(f"No Milvus answers at {self.url}: start it, or correct --store.")
@@ -330,6 +331,17 @@ def _state(client: MilvusClient, name: str, field: str) -> str:
 def as_vectors(values: Sequence[Any]) -> Vectors:
     """Vectors as Milvus gives them as float32, (n, d)."""
     return np.asarray(values, dtype=np.float32)
+
+
+def _is_no_entry(error: BaseException | None) -> bool:
+    """Whether Milvus refused the token: pymilvus may tell it as a lost connection."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:  # it also raises an error from itself
+        if isinstance(error, grpc.Call) and error.code() in _NO_ENTRY:
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _is_no_alias(error: BaseException | None) -> bool:

@@ -139,10 +139,8 @@ class MilvusGeneration:
         with self._whole():
             milvus.load(self._passages)
             milvus.load(self._records)
-            about = milvus.some(self._records, 'kind == "manifest"', ["text"])
-            if len(about) != 1:
-                raise self._error("its manifest is missing")
-            found = json.loads(about[0]["text"])
+            rows = milvus.some(self._records, 'kind == "manifest"', _RECORD)
+            found = json.loads(_joined(rows)["manifest", ""])
             if (found["layout"], found["manifest"]["format"]) != (LAYOUT, FORMAT):
                 raise StoreError(
                     f"The index “{name}” was made by another version of Footnote: "
@@ -150,8 +148,9 @@ class MilvusGeneration:
                 )
             self.manifest = Manifest(**found["manifest"])
             self._options = {"ef": max(found["ef"], DEPTH)} if found["ef"] else {}
+            written = found["records"] + len(rows)
             counts = milvus.count(self._passages), milvus.count(self._records)
-        if counts != (self.manifest.passages, found["records"]):
+        if counts != (self.manifest.passages, written):
             raise self._error("it has not as many rows as were written")
 
     def close(self) -> None:
