@@ -235,9 +235,10 @@ class Milvus:
             params = client.prepare_index_params()
             for one in lookups:
                 metric = {"metric_type": one.metric} if one.metric else {}
-                params.add_index(
-                    one.name, one.kind, index_name=one.name, params=one.options, **metric
-                )
+                # Nested: pymilvus would mix the options with the rest, and milvus-lite, unlike
+                # Milvus, then takes none of them.
+                options = {"params": one.options} if one.options else {}
+                params.add_index(one.name, one.kind, index_name=one.name, params=options, **metric)
             # pymilvus would wait for each of them, and half a second at the least.
             client.create_index(name, params, timeout=_BUILDING_SECONDS, sync=False)
             for one in lookups:
