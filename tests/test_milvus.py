@@ -151,7 +151,8 @@ def test_a_build_that_is_killed_is_cleaned_up_by_the_next(
     build(folder, store=store, embedder=WordEmbedder())
     (folder / "ships.txt").write_text("Three ships sank.")
     command = [sys.executable, "-c", _HANGS, str(folder), address]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as builder:
+    environment = os.environ | {"TMPDIR": str(folder.parent)}  # what it leaves there goes, too
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as builder:
         assert builder.stdout
         assert builder.stdout.readline() == "embedding\n"
         with pytest.raises(StoreError, match=f"being built by process {builder.pid} on"):
