@@ -4,6 +4,7 @@ What both stores do is tested on both, beside the step that it belongs to. Here 
 in for a cluster, too: its server listens on a port, and each store that asks it is a machine.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -16,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from index import vectors
 from index.build import build
 from index.check import check_index
+from index.commands import check
 from index.records import Hit, Vectors
 from index.search import Index
 from index.stores import open_store
@@ -416,6 +419,21 @@ def test_who_names_no_store_does_not_wait_for_the_library() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout == "False\n"
+
+
+def test_the_commands_take_a_url(folder: Path, tmp_path: Path) -> None:
+    url = f"milvus-lite:{tmp_path / 'index.db'}"
+    build(folder, name="news", store=url, embedder=WordEmbedder())
+    text = (folder / "planes.txt").read_text()
+    cited = {"document": "planes.txt", "sha256": "", "start": 0, "end": len(text), "quote": text}
+    (tmp_path / "answers.json").write_text(json.dumps({"citations": [cited]}))
+    asked = ["--name", "news", "--store", url, "--answers", str(tmp_path / "answers.json")]
+    done = CliRunner().invoke(check, asked, catch_exceptions=False)
+    assert "The index “news” is as it was written" in done.output
+    assert "1 citation: 1 unchanged" in done.output
+    store = open_store(url)
+    assert isinstance(store, MilvusStore)
+    store.close()
 
 
 # --- one writer ---
