@@ -87,5 +87,5 @@ clean:  ## Remove what setup installed; models and indexes stay
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed
-	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev,eval,ocr]'
+	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev,eval,milvus,ocr,postgres]'
 	@touch $@

@@ -5,9 +5,9 @@
     python -m benchmarks.load --real --clients 5 --minutes 5
 
 Each client is a user of its own, and asks again as soon as it has its answer: in turn as a whole,
-as events, and as the model of OpenAI's; before each question it searches. Without --real, each
-question is about one of many documents that differ in two names, and the model copies from what
-it is given: so an answer can be told from every other. Everything stays on this machine.
+as events, and as the model of OpenAI's; all the while it searches now and then. Without --real,
+each question is about one of many documents that differ in two names, and the model copies from
+what it is given: so an answer can be told from every other. Everything stays on this machine.
 """
 
 import asyncio
@@ -46,6 +46,9 @@ DOCUMENTS = 500
 
 WORST = 3.0
 """The worst wait, in medians, that is fair enough."""
+
+_SEARCH_EVERY = 10.0
+"""Seconds, on the average, from one search of a client to the next."""
 
 _SLOWEST = 600.0
 """Seconds for one answer; then it is taken for lost."""
@@ -106,6 +109,7 @@ class Client:
     def __init__(self, run: Run, number: int, token: str, asked: list[Asked], step: int) -> None:
         """Asks every ``step``-th of ``asked``, beginning with that of its ``number``."""
         self._run, self._number, self._step, self._asked = run, number, step, asked
+        run.by_client[number] = 0
         self._http = httpx.AsyncClient(
             base_url=run.address,
             headers={"Authorization": f"Bearer {token}"},
@@ -115,22 +119,32 @@ class Client:
         )
 
     async def ask_on(self) -> None:
-        """Asks until the time is over."""
+        """Asks, and searches, until the time is over."""
+        async with self._http:
+            await asyncio.gather(self._ask_questions(), self._search_now_and_then())
+
+    async def _search_now_and_then(self) -> None:
+        chance = random.Random(self._number)  # noqa: S311
+        while True:
+            await asyncio.sleep(chance.uniform(0, 2 * _SEARCH_EVERY))
+            if self._run.is_over:
+                return
+            await self._search(chance.choice(self._asked))
+
+    async def _ask_questions(self) -> None:
         ways = (self._ask, self._ask_stream, self._ask_openai)
         at = 0
-        async with self._http:
-            while not self._run.is_over:
-                asked = self._asked[(self._number + at * self._step) % len(self._asked)]
-                await self._search(asked)
-                began = time.monotonic()
-                try:
-                    record = await ways[(self._number + at) % 3](asked.question)
-                except httpx.HTTPError as error:
-                    self._run.count("lost", repr(error))
-                else:
-                    if record is not None:
-                        self._take(asked, record, time.monotonic() - began)
-                at += 1
+        while not self._run.is_over:
+            asked = self._asked[(self._number + at * self._step) % len(self._asked)]
+            began = time.monotonic()
+            try:
+                record = await ways[(self._number + at) % 3](asked.question)
+            except httpx.HTTPError as error:
+                self._run.count("lost", repr(error))
+            else:
+                if record is not None:
+                    self._take(asked, record, time.monotonic() - began)
+            at += 1
 
     async def _ask(self, text: str) -> dict[str, Any] | None:
         return await self._whole("/api/ask", {"question": text})

@@ -13,22 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from index.embed import SentenceEmbedder
+from index.generation import FORMAT, Manifest, Reader, Store, Writer, embedded_text
 from index.load import READERS
 from index.plan import Known, Plan, make_plan
 from index.records import BuildReport, Embedder, Passage, Skipped, Vectors
 from index.sandbox import Sandbox
 from index.sentences import sentence_spans
 from index.split import PASSAGE_SIZE, split
-from index.store import (
-    FORMAT,
-    Generation,
-    GenerationWriter,
-    Manifest,
-    current_generation,
-    embedded_text,
-    remembered_folder,
-    writing,
-)
+from index.stores import open_store
 from index.vectors import is_exact
 from models.errors import DocumentError, StoreError
 from models.progress import OnProgress, Progress
@@ -47,6 +39,7 @@ def build(
     folder: Path | None = None,
     *,
     name: str = "default",
+    store: Store | str | None = None,
     ocr: bool | None = None,
     dry_run: bool = False,
     embedder: Embedder | None = None,
@@ -55,6 +48,7 @@ def build(
     """Brings the index ``name`` up to date with ``folder``.
 
     Without a folder: the one that the index was made from, or at first the shipped corpus.
+    ``store`` is where it is kept, or the URL of that, as ``Index.open`` has it.
     ``ocr`` has Tesseract read images and scanned PDFs; by default as the last time. With
     ``dry_run`` nothing is written: the report says what a build would do, as far as that
     can be told without reading the new files. One unreadable file never stops the rest; the
@@ -66,10 +60,12 @@ def build(
     started = time.monotonic()
     embedder = embedder or SentenceEmbedder()
     report = on_progress or (lambda progress: None)
-    with nullcontext() if dry_run else writing(name):
-        old = _old_generation(name)
+    store = open_store(store)
+    with nullcontext() if dry_run else store.writing(name):
+        old = _old_generation(store, name)
         try:
-            folder = (folder or remembered_folder(name) or SHIPPED_CORPUS).expanduser().resolve()
+            folder = folder or store.remembered_folder(name) or SHIPPED_CORPUS
+            folder = folder.expanduser().resolve()
             if ocr is None:
                 ocr = old.manifest.ocr if old else False
             reused = old if old and _is_made_alike(old.manifest, embedder, ocr=ocr) else None
@@ -81,7 +77,7 @@ def build(
             is_done = reused and plan.is_empty and reused.manifest.folder == str(folder)
             if dry_run or is_done:
                 return _report(folder, plan, old.manifest.passages if old else 0, 0, started)
-            with GenerationWriter(name) as writer:
+            with store.writer(name) as writer:
                 # 2. Every document's passages, from the old index where nothing changed.
                 digests = _write_documents(writer, folder, plan, reused, report, ocr=ocr)
                 if not writer.documents:
@@ -101,7 +97,7 @@ def build(
                 old.close()
 
 
-def _known(old: Generation | None, *, with_problems: bool) -> Known:
+def _known(old: Reader | None, *, with_problems: bool) -> Known:
     """What ``old`` knows; its problems may be none any more if it was made in another way."""
     if not old:
         return Known()
@@ -109,11 +105,10 @@ def _known(old: Generation | None, *, with_problems: bool) -> Known:
     return Known(old.digests(), old.copies(), problems, old.skipped())
 
 
-def _old_generation(name: str) -> Generation | None:
+def _old_generation(store: Store, name: str) -> Reader | None:
     """The current generation; None if there is none, or it is damaged: then all is new."""
     try:
-        folder = current_generation(name)
-        return Generation(name, folder) if folder else None
+        return store.open(name)
     except StoreError:
         return None
 
@@ -125,10 +120,10 @@ def _is_made_alike(manifest: Manifest, embedder: Embedder, *, ocr: bool) -> bool
 
 
 def _write_documents(
-    writer: GenerationWriter,
+    writer: Writer,
     folder: Path,
     plan: Plan,
-    old: Generation | None,
+    old: Reader | None,
     on_progress: OnProgress,
     *,
     ocr: bool,
@@ -169,23 +164,23 @@ def _digest(passage: Passage) -> bytes:
 
 
 def _vectors(
-    writer: GenerationWriter,
+    writer: Writer,
     digests: list[bytes],
-    old: Generation | None,
+    old: Reader | None,
     embedder: Embedder,
     on_progress: OnProgress,
 ) -> tuple[Vectors, int]:
     """The vectors of all passages, float32 (n, d), and how many texts were embedded."""
     vectors = np.empty((len(digests), embedder.dimension), dtype=np.float32)
-    old_rows = old.rows_by_digest() if old else {}
-    known = [row for row, digest in enumerate(digests) if digest in old_rows]
-    for chunk in _chunks(known, _CHUNK):
-        assert old
-        vectors[chunk] = old.vectors.rows([old_rows[digests[row]] for row in chunk])
     first_rows: dict[bytes, int] = {}  # of each new text; the same text can come again
-    for row, digest in enumerate(digests):
-        if digest not in old_rows:
-            first_rows.setdefault(digest, row)
+    for chunk in _chunks(list(range(len(digests))), _CHUNK):
+        wanted = [digests[row] for row in chunk]
+        known = old.vectors_by_digest(wanted) if old else {}
+        for row, digest in zip(chunk, wanted, strict=True):
+            if digest in known:
+                vectors[row] = known[digest]
+            else:
+                first_rows.setdefault(digest, row)
     done = 0
     texts = writer.texts(list(first_rows.values()))
     for chunk in _chunks(list(first_rows.values()), _CHUNK):
@@ -193,12 +188,12 @@ def _vectors(
         done += len(chunk)
         on_progress(Progress("Embedding passages", done, len(first_rows), "passages"))
     for row, digest in enumerate(digests):
-        if digest not in old_rows and first_rows[digest] != row:
+        if first_rows.get(digest, row) != row:
             vectors[row] = vectors[first_rows[digest]]
     return vectors, len(first_rows)
 
 
-def _queries(writer: GenerationWriter, embedder: Embedder) -> Vectors | None:
+def _queries(writer: Writer, embedder: Embedder) -> Vectors | None:
     """What the search among many passages is measured with, float32 (m, d); None among few.
 
     A sentence out of the middle of each of some passages: short as a question is, it lies as far
@@ -220,7 +215,7 @@ def _chunks(rows: list[int], size: int) -> Iterator[list[int]]:
     return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
-def _manifest(folder: Path, embedder: Embedder, writer: GenerationWriter, *, ocr: bool) -> Manifest:
+def _manifest(folder: Path, embedder: Embedder, writer: Writer, *, ocr: bool) -> Manifest:
     return Manifest(
         format=FORMAT,
         folder=str(folder),

@@ -7,10 +7,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from index.generation import Reader, Store
 from index.plan import Known, Plan, make_plan
 from index.records import Document
 from index.sandbox import Sandbox
-from index.store import Generation, current_generation, damaged, rebuild_command
+from index.stores import open_store
 from models.errors import DocumentError, StoreError
 from models.progress import OnProgress, Progress
 
@@ -19,20 +20,25 @@ Standing = Literal["unchanged", "moved", "changed", "gone"]
 _SPACE = re.compile(r"\s*")
 
 
-def check_index(name: str = "default") -> Generation:
+def check_index(name: str = "default", *, store: Store | str | None = None) -> Reader:
     """Opens the current generation, which holds it against its manifest; gives it, open.
 
-    Raises StoreError if there is none, or if a file's digest, a count or a passage's place
-    is not what was written; the message names the command that mends it.
+    ``store`` is where it is kept, as ``Index.open`` has it. Raises StoreError if there is
+    none, or if a file's digest, a count or a passage's place is not what was written; the
+    message names the command that mends it.
     """
-    folder = current_generation(name)
-    if folder is None:
-        raise StoreError(f"There is no index “{name}” to check: run '{rebuild_command(name)}'.")
-    generation = Generation(name, folder, whole=True)  # compares digests and counts
+    store = open_store(store)
+    command = store.rebuild_command(name)
+    generation = store.open(name, whole=True)  # compares digests and counts
+    if generation is None:
+        raise StoreError(f"There is no index “{name}” to check: run '{command}'.")
     for id_ in generation.document_ids():
         document, passages = generation.stored(id_)
         if any(document.text[p.start : p.end] != p.text or not p.text for p in passages):
-            raise StoreError(damaged(name, f"a passage of {id_} is not in its text"))
+            raise StoreError(
+                f"The index “{name}” is damaged (a passage of {id_} is not in its text): "
+                f"run '{command}'."
+            )
     return generation
 
 

@@ -16,10 +16,17 @@ if TYPE_CHECKING:
 _SHOWN = 10
 """Names of one kind in the report; of more only their number is told."""
 
+store_option = click.option(
+    "--store",
+    metavar="URL",
+    help="Keep the index in Milvus: http://HOST:19530, or a file that ends with .db.",
+)
+
 
 @click.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("--name", default="default", show_default=True, help="Which index to build.")
+@store_option
 @click.option("--dry-run", is_flag=True, help="Tell what would be done; write nothing.")
 @click.option("--strict", is_flag=True, help="Fail (exit code 1) if a file cannot be read.")
 @click.option("--watch", is_flag=True, help="Go on, and follow each change until Ctrl-C.")
@@ -29,7 +36,13 @@ _SHOWN = 10
     help="Read images and scanned PDFs with Tesseract.  [default: as the last time]",
 )
 def index(  # noqa: PLR0917  (click gives them by name)
-    folder: Path | None, name: str, dry_run: bool, strict: bool, watch: bool, ocr: bool | None
+    folder: Path | None,
+    name: str,
+    store: str | None,
+    dry_run: bool,
+    strict: bool,
+    watch: bool,
+    ocr: bool | None,
 ) -> None:
     """Bring the index up to date with FOLDER.
 
@@ -42,7 +55,9 @@ def index(  # noqa: PLR0917  (click gives them by name)
     from index.build import build  # noqa: PLC0415  (start-up time: imports FAISS)
 
     with progress_bar() as on_progress:
-        report = build(folder, name=name, ocr=ocr, dry_run=dry_run, on_progress=on_progress)
+        report = build(
+            folder, name=name, store=store, ocr=ocr, dry_run=dry_run, on_progress=on_progress
+        )
     if dry_run:
         click.echo("A dry run: nothing was written. A build would find this.")
     click.echo("\n".join(report_lines(report)))
@@ -52,10 +67,10 @@ def index(  # noqa: PLR0917  (click gives them by name)
             "report names, or leave it out with .footnoteignore."
         )
     if watch:
-        _watch(report.folder, name)
+        _watch(report.folder, name, store)
 
 
-def _watch(folder: Path, name: str) -> None:
+def _watch(folder: Path, name: str, store: str | None) -> None:
     """Builds again after each change below ``folder``, until Ctrl-C."""
     from watchfiles import DefaultFilter, watch  # noqa: PLC0415  (start-up time)
 
@@ -65,7 +80,7 @@ def _watch(folder: Path, name: str) -> None:
     for _ in watch(folder, watch_filter=DefaultFilter(), raise_interrupt=True):
         try:
             with progress_bar() as on_progress:
-                report = build(folder, name=name, on_progress=on_progress)
+                report = build(folder, name=name, store=store, on_progress=on_progress)
         except (DocumentError, StoreError) as error:  # empty for a moment, or being built
             click.echo(f"footnote: {error}", err=True)
             continue
@@ -74,12 +89,13 @@ def _watch(folder: Path, name: str) -> None:
 
 @click.command()
 @click.option("--name", default="default", show_default=True, help="Which index to check.")
+@store_option
 @click.option(
     "--answers",
     type=click.Path(path_type=Path),
     help="Saved answers ('footnote ask --json'): do their citations still stand?",
 )
-def check(name: str, answers: Path | None) -> None:
+def check(name: str, store: str | None, answers: Path | None) -> None:
     """Verify an index against what was written, and against its folder.
 
     With --answers: say for each citation whether its quote stands in the documents as they
@@ -89,7 +105,7 @@ def check(name: str, answers: Path | None) -> None:
     with patience("Checking the index…"):
         from index.check import check_citations, check_index, saved_citations  # noqa: PLC0415
 
-        generation = check_index(name)
+        generation = check_index(name, store=store)
     manifest = generation.manifest
     folder = Path(manifest.folder)
     click.echo(
@@ -101,7 +117,7 @@ def check(name: str, answers: Path | None) -> None:
         from index.build import build  # noqa: PLC0415
 
         with progress_bar() as on_progress:
-            report = build(name=name, dry_run=True, on_progress=on_progress)
+            report = build(name=name, store=store, dry_run=True, on_progress=on_progress)
         if report.added or report.changed or report.renamed or report.removed:
             click.echo("Its folder has changed since; 'footnote index' would do this.")
             click.echo("\n".join(report_lines(report)))

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
+from index.generation import Reader
 from index.records import Passage, Vectors
-from index.store import Generation
 
 MOST = 4000
 """Passages that are placed; of more, some are drawn by chance, the same ones each time."""
@@ -34,9 +34,9 @@ class Landscape:
         return np.asarray(self._plane.transform(vectors), dtype=np.float64)
 
 
-def landscape(generation: Generation, *, found: Collection[Passage] = ()) -> Landscape:
+def landscape(generation: Reader, *, found: Collection[Passage] = ()) -> Landscape:
     """The passages of ``generation`` in the plane, those that were ``found`` in any case."""
-    total = len(generation.vectors)
+    total = generation.manifest.passages
     rows = np.arange(total)
     if total > MOST:
         drawn = np.random.default_rng(0).choice(rows, MOST, replace=False)
@@ -45,7 +45,7 @@ def landscape(generation: Generation, *, found: Collection[Passage] = ()) -> Lan
         rows = np.union1d(drawn, [row for row, passage in passages if passage in found])
         rows = rows.astype(np.int64)
     placed = generation.passages(rows.tolist())
-    vectors = generation.vectors.rows(rows.tolist())
+    vectors = generation.vectors_of(rows.tolist())
     if total < 3:
         return Landscape(placed, np.zeros((total, 2)), total, None)
     plane = PCA(n_components=2, random_state=0).fit(vectors)

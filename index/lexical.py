@@ -9,6 +9,7 @@ import math
 import re
 import sqlite3
 from collections import Counter
+from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -32,7 +33,7 @@ STOPWORDS = frozenset(
 )
 """Words that carry the form of an English question, not its subject."""
 
-_K1, _B = 1.2, 0.75
+K1, B = 1.2, 0.75
 """BM25's parameters, and the least weight of a word, as FTS5 has them (its function ``bm25``)."""
 _LEAST_WEIGHT = 1e-6
 
@@ -93,7 +94,7 @@ class Words:
         ((blob,),) = connection.execute("SELECT words FROM lengths")
         lengths = np.frombuffer(blob, dtype=_LENGTH)
         mean = float(lengths.sum()) / max(len(lengths), 1) or 1.0  # a document may be without words
-        self._norms = _K1 * (1 - _B + _B * lengths / mean)
+        self._norms = K1 * (1 - B + B * lengths / mean)
 
     def search(self, query: str, *, limit: int, among: Rows | None = None) -> list[Match]:
         """The passages that hold words of ``query``, best first; only rows of ``among``, if given.
@@ -102,10 +103,8 @@ class Words:
         Scores are BM25 (Robertson and Zaragoza 2009) with the parameters of SQLite's FTS5;
         higher is better.
         """
-        words = dict.fromkeys(re.findall(r"\w+", query.lower()))
-        telling = [word for word in words if word not in STOPWORDS] or list(words)
         scores = np.zeros(len(self._norms))
-        for stem, times in Counter(_stems(telling[:_MOST_WORDS])).items():
+        for stem, times in Counter(telling_stems(query)).items():
             self._add(stem, times, scores)
         rows = np.flatnonzero(scores > 0) if among is None else among[scores[among] > 0]
         return _best(rows, scores[rows], limit)
@@ -120,17 +119,28 @@ class Words:
         rows = np.frombuffer(found[0], dtype=_ROW)
         counts = np.frombuffer(found[1], dtype=_COUNT)
         weight = math.log((len(scores) - len(rows) + 0.5) / (len(rows) + 0.5))
-        worth = counts * (_K1 + 1) / (counts + self._norms[rows])
+        worth = counts * (K1 + 1) / (counts + self._norms[rows])
         scores[rows] += times * max(weight, _LEAST_WEIGHT) * worth
 
 
-def _stems(words: list[str]) -> list[str]:
-    """``words`` as the index has them; one may be parted into several, or be none."""
+def telling_stems(query: str) -> list[str]:
+    """The words of ``query`` that tell its subject, as the index has them; one may come twice."""
+    words = dict.fromkeys(re.findall(r"\w+", query.lower()))
+    telling = [word for word in words if word not in STOPWORDS] or list(words)
+    (found,) = stems([" ".join(telling[:_MOST_WORDS])])
+    return found
+
+
+def stems(texts: Sequence[str]) -> list[list[str]]:
+    """The words of each text as the index has them, stemmed, in any order."""
     connection = sqlite3.connect(":memory:")
     try:
         connection.executescript(f"CREATE VIRTUAL TABLE temp.words USING {_FTS5}")
-        connection.execute("INSERT INTO words (rowid, text) VALUES (0, ?)", (" ".join(words),))
-        return [word for (word,) in connection.execute("SELECT term FROM occurrences")]
+        connection.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", enumerate(texts))
+        found: list[list[str]] = [[] for _ in texts]
+        for word, at in connection.execute("SELECT term, doc FROM occurrences"):
+            found[at].append(word)
+        return found
     finally:
         connection.close()
 

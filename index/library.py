@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from index.build import SHIPPED_CORPUS, build
 from index.embed import SentenceEmbedder
 from index.folder import IGNORE_FILE, ignore_lines, ignored, is_hidden
+from index.generation import Reader, Store
 from index.landscape import Landscape, landscape
 from index.load import MAX_BYTES, reason_not_to_read
 from index.records import BuildReport, Embedder, Passage, Skipped
-from index.store import Generation, current_generation, remembered_folder
+from index.stores import open_store
 from models.errors import DocumentError
 from models.paths import documents_folder
 from models.progress import OnProgress, readable_bytes
@@ -56,16 +57,23 @@ class Listing:
 class Library:
     """The documents of the index ``name``."""
 
-    def __init__(self, name: str, *, embedder: Embedder | None = None) -> None:
-        """The index need not be there yet; ``embedder`` is that of ``build``."""
+    def __init__(
+        self,
+        name: str,
+        *,
+        store: Store | str | None = None,
+        embedder: Embedder | None = None,
+    ) -> None:
+        """The index need not be there yet; ``store`` and ``embedder`` are those of ``build``."""
         self._name = name
+        self._store = open_store(store)
         self._embedder = embedder
-        self._opened: Generation | None = None
+        self._opened: Reader | None = None
 
     @property
     def folder(self) -> Path:
         """The folder that is indexed by the next ``build``."""
-        folder = remembered_folder(self._name) or SHIPPED_CORPUS
+        folder = self._store.remembered_folder(self._name) or SHIPPED_CORPUS
         return self._own if folder == SHIPPED_CORPUS and self._own.exists() else folder
 
     @property
@@ -73,22 +81,28 @@ class Library:
         """Where the copy of the program's own documents is, once there is one."""
         return documents_folder() / self._name
 
-    def _generation(self) -> Generation | None:
+    def _generation(self) -> Reader | None:
         """The index as it is now, opened; None if there is none.
 
         It stays open, for to open one is to read much of it, until a newer one takes its place.
         """
-        folder = current_generation(self._name)
-        if folder is None:
+        number = self._store.current(self._name)
+        if number is None:
             return None
         opened = self._opened  # another thread may put a newer one in its place
-        if opened is None or opened.folder != folder:
-            opened = self._opened = Generation(self._name, folder)
+        if opened is None or opened.number != number:
+            opened = self._opened = self._store.open(self._name)
         return opened
 
     def build(self, on_progress: OnProgress | None = None) -> BuildReport:
         """Brings the index up to date with its folder. Raises as ``index.build.build``."""
-        return build(self.folder, name=self._name, embedder=self._embedder, on_progress=on_progress)
+        return build(
+            self.folder,
+            name=self._name,
+            store=self._store,
+            embedder=self._embedder,
+            on_progress=on_progress,
+        )
 
     def listing(self, words: str = "") -> Listing:
         """The documents with ``words`` in their id or title; none if there is no index.

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -11,19 +10,14 @@ from functools import cached_property
 import numpy as np
 
 from index.embed import SentenceEmbedder
+from index.generation import Reader, Store
 from index.rank import scores
-from index.records import Document, Embedder, Hit, Reading, Reranker, Rows
-from index.store import Generation, current_generation, rebuild_command
+from index.records import Document, Embedder, Hit, Reading, Reranker
+from index.stores import open_store
 from models.errors import QuestionError, StoreError
-
-_DEPTH = 50
-"""Matches of each search that are ranked."""
 
 _RERANKED = 20
 """Passages that a reranker reads; each takes it some hundredths of a second."""
-
-_BESIDE = ThreadPoolExecutor(thread_name_prefix="words")
-"""Searches by words while another thread searches by meaning."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +25,8 @@ class Index:
     """An opened index: one generation, and the embedder that it was made with."""
 
     name: str
-    generation: Generation = field(repr=False)
+    store: Store = field(repr=False)
+    generation: Reader = field(repr=False)
     embedder: Embedder = field(repr=False)
     reranker: Reranker | None = field(default=None, repr=False)
     chosen: tuple[str, ...] | None = None  # see ``only``
@@ -43,28 +38,30 @@ class Index:
         cls,
         name: str = "default",
         *,
+        store: Store | str | None = None,
         embedder: Embedder | None = None,
         reranker: Reranker | None = None,
     ) -> "Index":
         """Opens the current generation; ``reranker`` has the last word on the order of passages.
 
-        Raises StoreError if there is none, or it is damaged, or was made with another
-        embedder than ``embedder`` (by default, the catalogue's).
+        ``store`` is where it is kept, or the URL of that (see ``open_store``); by default the
+        user's data folder. Raises StoreError if there is none, or it is damaged, or was made
+        with another embedder than ``embedder`` (by default, the catalogue's).
         """
-        folder = current_generation(name)
-        if folder is None:
-            option = "" if name == "default" else f" --name {name}"
-            raise StoreError(f"There is no index yet: run 'footnote index FOLDER{option}'.")
-        generation = Generation(name, folder)
+        store = open_store(store)
+        generation = store.open(name)
+        command = store.rebuild_command(name)
+        if generation is None:
+            first = command.replace("footnote index", "footnote index FOLDER", 1)
+            raise StoreError(f"There is no index yet: run '{first}'.")
         embedder = embedder or SentenceEmbedder()
         if generation.manifest.embedder_digest != embedder.digest:
             generation.close()
             raise StoreError(
                 f"The index “{name}” was made with the embedding model "
-                f"{generation.manifest.embedder}, not with {embedder.name}: "
-                f"run '{rebuild_command(name)}'."
+                f"{generation.manifest.embedder}, not with {embedder.name}: run '{command}'."
             )
-        return cls(name, generation, embedder, reranker)
+        return cls(name, store, generation, embedder, reranker)
 
     def current(self) -> "Index":
         """Itself, or, when a newer generation has been built, that one, opened.
@@ -78,11 +75,15 @@ class Index:
                 self._newer[0] = self._newer[0].current()
             else:
                 try:
-                    if current_generation(self.name) == self.generation.folder:
+                    if self.store.current(self.name) == self.generation.number:
                         return self
-                    self._newer.append(
-                        Index.open(self.name, embedder=self.embedder, reranker=self.reranker)
+                    newer = Index.open(
+                        self.name,
+                        store=self.store,
+                        embedder=self.embedder,
+                        reranker=self.reranker,
                     )
+                    self._newer.append(newer)
                 except StoreError:
                     return self
             newest = self._newer[0]
@@ -108,11 +109,9 @@ class Index:
         return replace(self, chosen=tuple(narrower))
 
     @cached_property
-    def _among(self) -> Rows | None:
-        """The rows that are searched; None for all."""
-        if self.chosen is None:
-            return None
-        return np.array(self.generation.rows_of(self.document_ids()), dtype=np.int64)
+    def _searched(self) -> tuple[str, ...] | None:
+        """The documents that are searched; None for all."""
+        return None if self.chosen is None else tuple(self.document_ids())
 
     def close(self) -> None:
         """Releases the files."""
@@ -120,16 +119,11 @@ class Index:
 
     def search(self, query: str, *, limit: int) -> list[Hit]:
         """The ``limit`` best passages for ``query``, best first."""
-        search_words = self.generation.search_words
-        found = _BESIDE.submit(search_words, query, limit=_DEPTH, among=self._among)
-        vector = self.embedder.embed_query(query)
-        meaning = self.generation.vectors.search(vector, limit=_DEPTH, among=self._among)
-        words = {match.row: match.score for match in found.result()}
-        rows = list(dict.fromkeys([*(match.row for match in meaning), *words]))
-        passages = self.generation.passages(rows)
-        cosines = self.generation.vectors.rows(rows) @ vector
-        bm25 = np.array([words.get(row, 0.0) for row in rows], dtype=np.float32)
-        ranks = scores(query, [passage.text for passage in passages], cosines, bm25)
+        found = self.generation.candidates(
+            query, self.embedder.embed_query, documents=self._searched
+        )
+        passages, cosines = found.passages, found.cosines
+        ranks = scores(query, [passage.text for passage in passages], cosines, found.bm25)
         best = np.argsort(-ranks, kind="stable")
         if self.reranker:
             best = best[: max(limit, _RERANKED)]

@@ -24,30 +24,44 @@ import re
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from index import lexical, vectors
+from index.generation import (
+    DEPTH,
+    FORMAT,
+    Candidates,
+    Manifest,
+    Written,
+    checked_name,
+    damaged,
+    embedded_text,
+    rebuild_command,
+)
 from index.records import Document, Match, Passage, Rows, Section, Skipped, Vectors
 from models.errors import StoreError
 from models.paths import indexes_folder
 from models.progress import OnProgress
 from models.verify import file_sha256
 
-FORMAT = 4
-"""Changes when an older program could not read, or would misread, what is written."""
-
 _VECTORS, _CELLS = "vectors.npy", "cells.faiss"
 _PASSAGES, _MANIFEST = "passages.sqlite", "manifest.json"
 
 READ_WHOLE = 64 * 2**20
 """Bytes of a file up to which opening an index reads it whole, in some hundredths of a second."""
+
+_BESIDE = ThreadPoolExecutor(thread_name_prefix="words")
+"""Searches by words while another thread searches by meaning."""
 
 _SCHEMA = """
     CREATE TABLE documents (
@@ -69,54 +83,52 @@ _SCHEMA = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A file as it was when its generation was published."""
-
-    sha256: str
-    bytes: int
-    mtime_ns: int
-
-    def is_in(self, path: Path, *, whole: bool) -> bool:
-        """Whether ``path`` is that file still; ``whole`` has also a large one read."""
-        try:
-            now = path.stat()
-            if now.st_size != self.bytes:
-                return False
-            is_as_published = now.st_mtime_ns == self.mtime_ns and now.st_size > READ_WHOLE
-            return (is_as_published and not whole) or file_sha256(path) == self.sha256
-        except OSError:
+def _is_in(written: Written, path: Path, *, whole: bool) -> bool:
+    """Whether ``path`` is that file still; ``whole`` has also a large one read."""
+    try:
+        now = path.stat()
+        if now.st_size != written.bytes:
             return False
+        is_as_published = now.st_mtime_ns == written.mtime_ns and now.st_size > READ_WHOLE
+        return (is_as_published and not whole) or file_sha256(path) == written.sha256
+    except OSError:
+        return False
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a generation was made from; a build reuses only what was made the same way."""
+@dataclass(frozen=True)
+class LocalStore:
+    """The indexes in the user's data folder."""
 
-    format: int
-    folder: str  # the documents' folder, absolute
-    embedder: str  # the model's name
-    embedder_digest: str  # the sha256 of its weights
-    dimension: int
-    metric: str  # "cosine"
-    passage_size: int  # the splitter's setting, in characters
-    readers: int  # the version of the formats' readers
-    ocr: bool  # whether scans were read
-    documents: int
-    passages: int
-    created: str  # ISO 8601, UTC
-    search: str = ""  # how vectors are searched: see ``vectors.Method``; ``publish`` says it
-    recall: float | None = None  # of that search, as it was measured; None if it is exact
-    files: dict[str, Written] = field(default_factory=dict)  # by name; ``publish`` says it
+    def current(self, name: str) -> str | None:
+        """The number of the current generation; see ``index.generation.Store``."""
+        folder = current_generation(name)
+        return folder.name if folder else None
+
+    def open(self, name: str, *, whole: bool = False) -> "Generation | None":
+        """The current generation, opened; None if the index was never built."""
+        folder = current_generation(name)
+        return Generation(name, folder, whole=whole) if folder else None
+
+    def writing(self, name: str) -> AbstractContextManager[None]:
+        """Holds the index for one writer."""
+        return writing(name)
+
+    def writer(self, name: str) -> "GenerationWriter":
+        """What writes the next generation."""
+        return GenerationWriter(name)
+
+    def remembered_folder(self, name: str) -> Path | None:
+        """The folder that the index was made from."""
+        return remembered_folder(name)
+
+    def rebuild_command(self, name: str) -> str:
+        """The command that builds the index ``name`` again from its folder."""
+        return rebuild_command(name)
 
 
 def index_path(name: str) -> Path:
     """The folder of the index ``name``; it may not exist. Raises StoreError on a bad name."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise StoreError(
-            f"“{name}” cannot name an index: use up to 64 letters, digits, dots, dashes."
-        )
-    return indexes_folder() / name
+    return indexes_folder() / checked_name(name)
 
 
 def current_generation(name: str) -> Path | None:
@@ -212,10 +224,12 @@ class Generation:
         """
         self.manifest = _read_manifest(name, folder)
         self.folder = folder
+        self.number = folder.name
+        self._among: tuple[tuple[str, ...], Rows] | None = None
         self._name = name
         self._lock = threading.Lock()
         for file, written in self.manifest.files.items():
-            if not written.is_in(folder / file, whole=whole):
+            if not _is_in(written, folder / file, whole=whole):
                 raise StoreError(damaged(name, f"{file} is missing or not as it was written"))
         try:
             cells = folder / _CELLS if _CELLS in self.manifest.files else None
@@ -244,6 +258,31 @@ class Generation:
         except sqlite3.Error as error:
             raise StoreError(damaged(self._name, str(error))) from error
 
+    def candidates(
+        self,
+        query: str,
+        embed: Callable[[str], Vectors],
+        *,
+        documents: tuple[str, ...] | None = None,
+    ) -> Candidates:
+        """The best passages by meaning and by words; see ``index.generation.Reader``."""
+        among = None if documents is None else self._rows_among(documents)
+        found = _BESIDE.submit(self.search_words, query, limit=DEPTH, among=among)
+        vector = embed(query)
+        meaning = self.vectors.search(vector, limit=DEPTH, among=among)
+        words = {match.row: match.score for match in found.result()}
+        rows = list(dict.fromkeys([*(match.row for match in meaning), *words]))
+        bm25 = np.array([words.get(row, 0.0) for row in rows], dtype=np.float32)
+        return Candidates(self.passages(rows), self.vectors.rows(rows) @ vector, bm25)
+
+    def _rows_among(self, documents: tuple[str, ...]) -> Rows:
+        """The rows of those documents; those of the last ones that were asked are kept."""
+        among = self._among  # another thread may put others in its place
+        if among is None or among[0] != documents:
+            rows = np.array(self.rows_of(documents), dtype=np.int64)
+            among = self._among = (documents, rows)
+        return among[1]
+
     def search_words(self, query: str, *, limit: int, among: Rows | None = None) -> list[Match]:
         """The passages that hold words of ``query``, best first; see ``lexical.Words``."""
         try:
@@ -262,6 +301,10 @@ class Generation:
         )
         passages = {row: Passage(*fields) for row, *fields in found}
         return [passages[row] for row in rows]
+
+    def vectors_of(self, rows: Sequence[int]) -> Vectors:
+        """Their vectors: float32, (len(rows), d)."""
+        return self.vectors.rows(list(rows))
 
     def rows_of(self, documents: Iterable[str]) -> list[int]:
         """The rows of all passages of those documents, sorted."""
@@ -339,8 +382,14 @@ class Generation:
         )
         return document, tuple(Passage(id_, document.title, *span) for span in spans)
 
-    def rows_by_digest(self) -> dict[bytes, int]:
-        """For each digest of embedded text, the row of its vector."""
+    def vectors_by_digest(self, digests: Sequence[bytes]) -> dict[bytes, Vectors]:
+        """The vectors of the passages with those digests of what was embedded, where known."""
+        known = [digest for digest in digests if digest in self._rows_by_digest]
+        rows = [self._rows_by_digest[digest] for digest in known]
+        return dict(zip(known, self.vectors.rows(rows), strict=True))
+
+    @cached_property
+    def _rows_by_digest(self) -> dict[bytes, int]:
         return dict(self._rows("SELECT digest, row FROM passages"))
 
 
@@ -512,27 +561,12 @@ def _read_manifest(name: str, folder: Path) -> Manifest:
         raise StoreError(damaged(name, "its manifest is missing or damaged")) from error
 
 
-def damaged(name: str, cause: str) -> str:
-    """The sentence that says so, with the command that mends it."""
-    return f"The index “{name}” is damaged ({cause}): run '{rebuild_command(name)}'."
-
-
 def _unwritable(folder: Path, error: OSError | sqlite3.Error) -> str:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return (
         f"The index cannot be written to “{folder}” ({reason}): make room there, or set "
         "FOOTNOTE_HOME to another folder; an index from before still answers."
     )
-
-
-def rebuild_command(name: str) -> str:
-    """The command that builds the index ``name`` again from its folder."""
-    return "footnote index" + ("" if name == "default" else f" --name {name}")
-
-
-def embedded_text(title: str, text: str) -> str:
-    """The title goes before a passage's text: it often names what the text only calls “it”."""
-    return f"{title}\n{text}" if title else text
 
 
 def _written(path: Path) -> Written:

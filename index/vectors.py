@@ -27,14 +27,14 @@ EXACT_LIMIT = 100_000
 _CANDIDATES = 100
 """Vectors that are compared exactly with the query, at least two for each that is asked for."""
 
-_RECALL = 0.99
+RECALL = 0.99
 """Of the ten nearest of a sample of queries, the share that has to be found; see ``_tune``.
 
 What is promised is 0.98. Questions in words that no document has lie further from all passages
 than the sample does, and are a little harder: 0.99 on the sample leaves room for them.
 """
 
-_SAME = 1e-5
+SAME = 1e-5
 """Scores that differ by less are the same: what rounding makes of them."""
 
 _BY_CELLS = 1
@@ -104,7 +104,7 @@ def write_cells(
 def _tune(inverted: faiss.IndexIVF, vectors: Vectors, queries: Vectors) -> float:
     """Sets how many cells are looked into, the fewest that suffice; gives the recall at 10."""
     nearest = min(10, len(vectors))
-    expected, _ = faiss.knn(queries, vectors, nearest, metric=faiss.METRIC_INNER_PRODUCT)
+    expected = highest(queries, vectors, nearest)
     inverted.nprobe = min(16, inverted.nlist)
     while True:
         found = 0
@@ -112,11 +112,17 @@ def _tune(inverted: faiss.IndexIVF, vectors: Vectors, queries: Vectors) -> float
         for query, rows, scores in zip(queries, candidates, expected, strict=True):
             best = _nearest(query, rows[rows >= 0], vectors[rows[rows >= 0]], limit=nearest)
             # Of passages with the same text any is right.
-            found += sum(match.score > scores[-1] - _SAME for match in best)
+            found += sum(match.score > scores[-1] - SAME for match in best)
         recall = float(found / expected.size)
-        if recall >= _RECALL or inverted.nprobe == inverted.nlist:
+        if recall >= RECALL or inverted.nprobe == inverted.nlist:
             return recall
         inverted.nprobe = min(2 * inverted.nprobe, inverted.nlist)
+
+
+def highest(queries: Vectors, vectors: Vectors, limit: int) -> Vectors:
+    """The ``limit`` highest scores of each query, float32 (m, limit), highest first: exact."""
+    scores, _ = faiss.knn(queries, vectors, limit, metric=faiss.METRIC_INNER_PRODUCT)
+    return np.asarray(scores)
 
 
 def _write(index: faiss.Index, path: Path) -> None:

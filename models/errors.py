@@ -1,7 +1,7 @@
 """Every failure that a user can meet, in one tree.
 
     FootnoteError
-    ├── ModelError       a model is unknown, missing, damaged, cannot be fetched, or its server fails
+    ├── ModelError       a model is unknown, missing, damaged or not to be had, or its server fails
     ├── DocumentError    one file, or a whole folder of them, cannot be read
     │   └── PassingError for a reason that is not in the file: it is tried again
     ├── StoreError       an index is missing, damaged, locked, or made with another embedder

@@ -17,10 +17,10 @@ from ir_measures import nDCG
 from index.build import SHIPPED_CORPUS
 from index.embed import SentenceEmbedder
 from index.embed_reference import ReferenceEncoder
+from index.generation import embedded_text
 from index.load import read_document
 from index.records import Vectors
 from index.split import split
-from index.store import embedded_text
 from models.progress import OnProgress, Progress
 from models.resolve import resolve_embedder
 from rag.bench import QUESTIONS, Ratio, own_home, prepare, ratio, run_probe

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from index.records import Hit, Match, Vectors
 from index.search import Index
+from index.store import Generation
 from rag.bench_probe import megabytes
 from rag.matter import PASSAGES
 
@@ -34,6 +35,8 @@ def probe(name: str, asked: dict[str, list[str]], turns: int) -> dict[str, Any]:
     """Opens the index, asks it, and compares what it finds by meaning with the exact result."""
     opening = [_seconds_to_open(name) for _ in range(turns)]
     index = Index.open(name)
+    generation = index.generation
+    assert isinstance(generation, Generation)  # local files: no store was named
     texts = list(chain.from_iterable(asked.values()))
     vectors = [index.embedder.embed_query(text) for text in texts]  # the first loads the model
 
@@ -44,9 +47,9 @@ def probe(name: str, asked: dict[str, list[str]], turns: int) -> dict[str, Any]:
     memory = megabytes("VmHWM")
 
     def search(vector: Vectors) -> list[Match]:
-        return index.generation.vectors.search(vector, limit=_NEAREST)
+        return generation.vectors.search(vector, limit=_NEAREST)
 
-    every = np.array(index.generation.vectors.all())
+    every = np.array(generation.vectors.all())
 
     def compare(vector: Vectors) -> Vectors:
         return nearest(every, vector, _NEAREST)
@@ -56,7 +59,7 @@ def probe(name: str, asked: dict[str, list[str]], turns: int) -> dict[str, Any]:
         meaning.append(_milliseconds(search, vectors))
         comparing.append(_milliseconds(compare, vectors))
     found = iter([recall(search(vector), compare(vector)) for vector in vectors])
-    manifest = index.generation.manifest
+    manifest = generation.manifest
     return {
         "passages": manifest.passages,
         "documents": manifest.documents,
@@ -70,7 +73,7 @@ def probe(name: str, asked: dict[str, list[str]], turns: int) -> dict[str, Any]:
             for kind, some in asked.items()
         },
         "opening": statistics.median(opening),
-        "disk": sum(file.stat().st_size for file in index.generation.folder.iterdir()) / 1e6,
+        "disk": sum(file.stat().st_size for file in generation.folder.iterdir()) / 1e6,
         "memory": memory,
     }
 

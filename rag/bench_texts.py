@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 
+from index.generation import embedded_text
 from index.load import read_document
 from index.records import Document, Passage
 from index.split import split
-from index.store import embedded_text
 from models.errors import DocumentError
 
 PLACES = {

@@ -95,6 +95,7 @@ class Chat:
         cls,
         *,
         name: str = "default",
+        store: str | None = None,
         model: str | None = None,
         llm: str | None = None,
         reranker: str | None = None,
@@ -105,14 +106,19 @@ class Chat:
     ) -> "Chat":
         """Opens the index ``name`` and begins to load a model: of the catalogue, or a GGUF file.
 
-        With ``llm``, the address of an OpenAI-compatible server, its ``model`` writes instead, by
-        default the first that it lists. ``reranker`` and ``nli``, which orders passages and which
-        checks the support, name cross-encoders: a folder, or a model in the hub's own cache;
-        ``documents`` are those of ``only``. The other options are those of ``Chat``. Raises
-        StoreError, ModelError or QuestionError if one of them is not there; the message says
-        what to run.
+        ``store`` is the URL of the Milvus that keeps the index; without it the user's data folder
+        does. With ``llm``, the address of an OpenAI-compatible server, its ``model`` writes
+        instead, by default the first that it lists. ``reranker`` and ``nli``, which orders passages
+        and which checks the support, name cross-encoders: a folder, or a model in the hub's own
+        cache; ``documents`` are those of ``only``. The other options are those of ``Chat``. Raises
+        StoreError, ModelError or QuestionError if one of them is not there; the message says what
+        to run.
         """
-        search = Index.open(name, reranker=CrossEncoderReranker(reranker) if reranker else None)
+        search = Index.open(
+            name,
+            store=store,
+            reranker=CrossEncoderReranker(reranker) if reranker else None,
+        )
         search = search.only(documents)
         entailment = CrossEncoderEntailment(nli) if nli else None
         return cls(

@@ -60,6 +60,7 @@ def ask(question: str, *, as_json: bool, **opening: Any) -> None:
 @click.command("eval")
 @click.argument("questions", type=click.Path(path_type=Path))
 @click.option("--name", help="Which index to ask.  [default: default; for a folder, its own]")
+@options.store
 @options.model
 @options.llm
 @click.option("--retrieval", is_flag=True, help="Only search for the passages: no model answers.")
@@ -84,6 +85,7 @@ def ask(question: str, *, as_json: bool, **opening: Any) -> None:
 def evaluate(  # noqa: PLR0917  (click gives them by name)
     questions: Path,
     name: str | None,
+    store: str | None,
     model: str | None,
     llm: str | None,
     retrieval: bool,
@@ -139,9 +141,9 @@ def evaluate(  # noqa: PLR0917  (click gives them by name)
     with progress_bar() as on_progress:
         if questions.is_dir():
             name = name or index_name(questions)
-            build(write_documents(questions), name=name, on_progress=on_progress)
+            build(write_documents(questions), name=name, store=store, on_progress=on_progress)
         reader = CrossEncoderReranker(reranker) if reranker else None
-        index = Index.open(name or "default", reranker=reader)
+        index = Index.open(name or "default", store=store, reranker=reader)
         search = WithoutGold(index) if without_gold else index
         chat = None
         if not retrieval:

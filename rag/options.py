@@ -9,6 +9,10 @@ from rag.address import address_of
 
 name = click.option("--name", default="default", show_default=True, help="Which index to ask.")
 
+store = click.option(
+    "--store", metavar="URL", help="Where the index is kept, if it is in Milvus; see 'index'."
+)
+
 model = click.option(
     "--model",
     help="A model's name ('footnote models list'), or a GGUF file; with --llm, one of its server.",
@@ -67,7 +71,7 @@ lenient = click.option(
 
 def opening(command: Callable[..., None]) -> Callable[..., None]:
     """All options of ``Chat.open``, by its names: a command hands them on as they are."""
-    options = (lenient, strictness, nli, reranker, llm, model, documents, name)
+    options = (lenient, strictness, nli, reranker, llm, model, documents, store, name)
     for option in options:  # the last is shown first
         command = option(command)
     return command

@@ -165,10 +165,11 @@ def _application(
     about = About(
         index_name=name,
         model_name=chat.model,
-        examples=tuple(examples_for(name, chat)),
+        examples=tuple(examples_for(name, chat, store=opening["store"])),
         where=becomes_of_questions(opening["llm"]) or STAYS_HERE,
     )
-    app = application(desk, history, Library(name), access=access, about=about)
+    library = Library(name, store=opening["store"])
+    app = application(desk, history, library, access=access, about=about)
     return app, desk.line
 
 

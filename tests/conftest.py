@@ -1,11 +1,18 @@
 """What every test gets: a home of its own, and none of the user's settings of the hub."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from index.generation import Store
+from index.store import LocalStore
 from models.paths import weights_folder
+
+if TYPE_CHECKING:
+    from index.milvus_store import MilvusStore
 
 WEIGHTS = weights_folder()
 """Where the user's models are, read before the tests move the home."""
@@ -30,3 +37,23 @@ def home_with_models(home: Path) -> Path:
     home.mkdir()
     (home / "models").symlink_to(WEIGHTS, target_is_directory=True)
     return home
+
+
+@pytest.fixture
+def milvus(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[MilvusStore]":
+    """An empty Milvus, in this process."""
+    pytest.importorskip("pymilvus", reason="the extra milvus is not installed")
+    from index.milvus_store import MilvusStore
+
+    opened = MilvusStore(str(tmp_path_factory.mktemp("milvus") / "index.db"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["files", "milvus"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """Each kind of store, empty: the files in FOOTNOTE_HOME, and Milvus."""
+    if request.param == "files":
+        return LocalStore()
+    milvus: Store = request.getfixturevalue("milvus")
+    return milvus

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from http.client import HTTPConnection
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from index.build import build
@@ -44,7 +46,10 @@ CANARY = "canary-7f3a91"
 """What stands in files beside the folder, and may stand in no response."""
 
 ANSWER = "Four transport planes came down at Caracas on Tuesday."
-TEXT = f"{ANSWER} About 120 soldiers left them."
+FILES = {
+    "notes.md": f"{ANSWER} About 120 soldiers left them.\n",
+    "more.md": "It rained all night, and the talks began.\n",
+}
 QUESTION = "How many transport planes came down at Caracas?"
 SLOW = "How many transport planes came down slowly at Caracas?"
 """A question whose answer is written until ``Writer.go_on`` is set."""
@@ -53,18 +58,39 @@ SLOW = "How many transport planes came down slowly at Caracas?"
 class Writer(ScriptedModel):
     """Always writes the same sentence; asked slowly, over and over until it is let go."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
         super().__init__()
+        self._text = text
         self.go_on = threading.Event()
 
     def __call__(self, messages: list[Message], *, max_tokens: int) -> Generator[Piece, None, None]:
         self.asked.append(messages)
-        for word in re.findall(r"\S+\s*", ANSWER):
+        for word in re.findall(r"\S+\s*", self._text):
             self.pieces_written += 1
             yield Piece(word, (-0.1,))
         while "slowly" in str(messages[-1]) and not self.go_on.wait(0.02):
             self.pieces_written += 1
             yield Piece(" more", (-0.1,))
+
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW"]
+
+_FILLED = {"id_": "notes.md", "path": "a/b.js", "name": "footnote", "session_hash": "a1"}
+"""What stands in a path in the place of these parameters; of others, “a1”."""
+
+
+def routes_of(routes: list[Any], below: str = "") -> set[tuple[str, str]]:
+    """Every method and path that an application answers, and all that it mounts and includes."""
+    found: set[tuple[str, str]] = set()
+    for route in routes:
+        if included := getattr(route, "original_router", None):
+            found |= routes_of(included.routes, below)
+        elif isinstance(route, Mount):
+            found |= routes_of(route.routes, below + route.path)
+            found.add(("GET", f"{below}{route.path}/some/file.js"))
+        else:
+            found |= {(method, below + route.path) for method in route.methods or ["GET"]}
+    return found
 
 
 @dataclass
@@ -88,6 +114,21 @@ class Team:
         behind = app._app.app
         assert isinstance(behind, FastAPI)
         return behind
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """Every path that is answered, mounted or included, its parameters filled in."""
+
+        def fill(parameter: re.Match[str]) -> str:
+            return _FILLED.get(parameter[1], "a1")
+
+        paths = {path for _, path in routes_of(self.behind.routes)}
+        return sorted({re.sub(r"\{(\w+)(:path)?\}", fill, path) for path in paths})
+
+    @property
+    def host(self) -> dict[str, str]:
+        """The header that names the server."""
+        return {"host": httpx.URL(self.address).netloc.decode()}
 
     @property
     def secret(self) -> Path:
@@ -143,20 +184,27 @@ class Team:
 
 
 @contextmanager
-def serving(home: Path, **access: Any) -> Iterator[Team]:
-    """The application, served from ``home``; nobody asks too often, unless ``access`` says so."""
+def serving(
+    home: Path,
+    *,
+    files: Mapping[str, str] = MappingProxyType(FILES),
+    written: str = ANSWER,
+    **access: Any,
+) -> Iterator[Team]:
+    """The application, served from ``home``: about ``files``, by a model that writes ``written``.
+
+    Nobody asks too often, unless ``access`` says so.
+    """
     limits = {"api_per_minute": 10**6, "all_per_minute": 10**6, "sessions_per_minute": 10**6}
     with ExitStack() as stack:
         stack.enter_context(pytest.MonkeyPatch.context()).setenv("FOOTNOTE_HOME", str(home))
         folder = home / "folder"
         folder.mkdir(parents=True)
-        (folder / "notes.md").write_text(f"{TEXT}\n")
-        (folder / "more.md").write_text(
-            "It rained all night, and in the morning the talks began.\n"
-        )
+        for name, text in files.items():
+            (folder / name).write_text(text)
         (home / "secret.md").write_text(f"The word is {CANARY}.\n")
         build(folder, embedder=WordEmbedder())
-        model = Writer()
+        model = Writer(written)
         stack.callback(model.go_on.set)
         desk = Desk(Chat(search=Index.open(embedder=WordEmbedder()), generate=model))
         accounts = Accounts(users_file(), hasher=QUICK)

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from index.build import build
 from index.check import SavedCitation, check_citations, check_index, saved_citations
 from index.commands import check
+from index.generation import Store
 from index.load import load_document
 from models.errors import DocumentError, StoreError
 from models.progress import Progress
@@ -49,9 +50,9 @@ def standings(saved: Path, folder: Path) -> list[tuple[str, str]]:
     return [(f.standing, f.now) for f in check_citations(saved_citations(saved), folder)]
 
 
-def test_a_sound_index_is_sound(folder: Path) -> None:
-    build(folder, embedder=WordEmbedder())
-    generation = check_index()
+def test_a_sound_index_is_sound(folder: Path, store: Store) -> None:
+    build(folder, store=store, embedder=WordEmbedder())
+    generation = check_index(store=store)
     assert (generation.manifest.documents, generation.manifest.passages) == (2, 2)
     generation.close()
 

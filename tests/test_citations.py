@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from index.build import build
+from index.generation import Store
 from index.load import load_document
 from index.search import Index
 from index.sentences import sentence_spans
@@ -31,11 +32,11 @@ def test_there_is_a_sample_of_every_format(samples: dict[str, Path]) -> None:
 
 
 @pytest.mark.slow
-def test_a_quote_is_the_documents_text_at_its_place(samples: dict[str, Path]) -> None:
+def test_a_quote_is_the_documents_text_at_its_place(samples: dict[str, Path], store: Store) -> None:
     """Each long sentence of each sample, answered by heart, cites that very sentence."""
     folder = next(iter(samples.values())).parent
-    build(folder, embedder=WordEmbedder())
-    index = Index.open(embedder=WordEmbedder())
+    build(folder, store=store, embedder=WordEmbedder())
+    index = Index.open(store=store, embedder=WordEmbedder())
     cited = 0
     for path in samples.values():
         source = load_document(path, id=path.relative_to(folder).as_posix())

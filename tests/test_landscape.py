@@ -7,6 +7,7 @@ import pytest
 
 from index import landscape as landscape_step
 from index.build import build
+from index.generation import Store
 from index.landscape import Landscape
 from index.library import Library
 from index.records import Passage
@@ -15,16 +16,17 @@ from tests.test_render import HOSTILE, TAGS, Page
 from ui.landscape import figure, found_list, holdings
 
 
-def library_of(folder: Path, *texts: str) -> Library:
+def library_of(store: Store, folder: Path, *texts: str) -> Library:
     folder.mkdir()
     for number, text in enumerate(texts):
         (folder / f"{number}.txt").write_text(text)
-    build(folder, embedder=WordEmbedder())
-    return Library("default", embedder=WordEmbedder())
+    build(folder, store=store, embedder=WordEmbedder())
+    return Library("default", store=store, embedder=WordEmbedder())
 
 
-def test_what_is_near_in_meaning_is_near_in_the_plane(tmp_path: Path) -> None:
+def test_what_is_near_in_meaning_is_near_in_the_plane(tmp_path: Path, store: Store) -> None:
     library = library_of(
+        store,
         tmp_path / "texts",
         "Two planes landed near the capital.",
         "Two planes landed near the city.",
@@ -39,9 +41,13 @@ def test_what_is_near_in_meaning_is_near_in_the_plane(tmp_path: Path) -> None:
     assert np.linalg.norm(asked - one) < np.linalg.norm(asked - far)
 
 
-def test_of_many_passages_some_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_passages_some_are_drawn(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(landscape_step, "MOST", 4)
-    library = library_of(tmp_path / "texts", *(f"Text number {n} of nine." for n in range(9)))
+    library = library_of(
+        store, tmp_path / "texts", *(f"Text number {n} of nine." for n in range(9))
+    )
     first, second = library.landscape(), library.landscape()
     assert first
     assert second
@@ -57,9 +63,9 @@ def test_of_many_passages_some_are_drawn(tmp_path: Path, monkeypatch: pytest.Mon
     assert absent in whole.passages
 
 
-def test_without_an_index_or_with_two_passages(tmp_path: Path) -> None:
+def test_without_an_index_or_with_two_passages(tmp_path: Path, store: Store) -> None:
     assert Library("default").landscape() is None
-    library = library_of(tmp_path / "texts", "Two planes landed.", "The ministers spoke.")
+    library = library_of(store, tmp_path / "texts", "Two planes landed.", "The ministers spoke.")
     found = library.landscape()
     assert found
     assert found.points.tolist() == [[0, 0], [0, 0]]

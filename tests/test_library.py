@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from index.build import SHIPPED_CORPUS, build
+from index.generation import Store
 from index.library import Entry, Library, Listing
 from models.errors import DocumentError
 from models.paths import documents_folder
@@ -21,9 +22,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def library(folder: Path) -> Library:
-    build(folder, embedder=WordEmbedder())
-    return Library("default", embedder=WordEmbedder())
+def library(folder: Path, store: Store) -> Library:
+    build(folder, store=store, embedder=WordEmbedder())
+    return Library("default", store=store, embedder=WordEmbedder())
 
 
 def ids(library: Library) -> list[str]:
@@ -69,11 +70,11 @@ def test_what_cannot_be_read_is_listed(library: Library, folder: Path) -> None:
 
 
 def test_a_new_index_takes_the_place_of_the_one_that_is_open(
-    library: Library, folder: Path
+    library: Library, folder: Path, store: Store
 ) -> None:
     assert library.listing().total == 2
     (folder / "c.txt").write_text("Three ships sank.")
-    build(embedder=WordEmbedder())
+    build(store=store, embedder=WordEmbedder())
     assert library.listing().total == 3
 
 

@@ -12,6 +12,7 @@ from index import lexical, vectors
 from index.build import build
 from index.claims import held_in, holds, words_of
 from index.embed import SentenceEmbedder
+from index.generation import Store
 from index.rank import scores
 from index.search import Index
 from models.errors import QuestionError
@@ -158,23 +159,23 @@ def test_vectors_are_found_by_inner_product(tmp_path: Path) -> None:
     assert opened.rows([2, 0]) == pytest.approx(rows[[2, 0]])
 
 
-def test_hits_carry_their_passage_and_cosine(tmp_path: Path) -> None:
+def test_hits_carry_their_passage_and_cosine(tmp_path: Path, store: Store) -> None:
     (tmp_path / "a.txt").write_text("Two planes landed.")
     (tmp_path / "b.txt").write_text("The minister spoke.")
-    build(tmp_path, embedder=WordEmbedder())
-    hit = Index.open(embedder=WordEmbedder()).search("Two planes landed.", limit=1)[0]
+    build(tmp_path, store=store, embedder=WordEmbedder())
+    hit = Index.open(store=store, embedder=WordEmbedder()).search("Two planes landed.", limit=1)[0]
     assert hit.passage.text == "Two planes landed."
     assert hit.similarity == pytest.approx(1.0, abs=1e-4)
     assert hit.score == pytest.approx(1.0 + 0.3 + 0.6, abs=1e-4)
 
 
-def test_only_some_documents_are_searched(tmp_path: Path) -> None:
+def test_only_some_documents_are_searched(tmp_path: Path, store: Store) -> None:
     folder = tmp_path / "texts"
     for name in ("2018/a.txt", "2019/a.txt", "2019/b.txt"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"Two planes landed, says {name}.")
-    build(folder, embedder=WordEmbedder())
-    index = Index.open(embedder=WordEmbedder())
+    build(folder, store=store, embedder=WordEmbedder())
+    index = Index.open(store=store, embedder=WordEmbedder())
 
     def found(narrowed: Index) -> list[str]:
         hits = narrowed.search("Which planes landed?", limit=9)
@@ -194,7 +195,7 @@ def test_only_some_documents_are_searched(tmp_path: Path) -> None:
 
     (folder / "2019" / "c.txt").write_text("Two more planes landed.")
     (folder / "2019" / "a.txt").unlink()
-    build(folder, embedder=WordEmbedder())
+    build(folder, store=store, embedder=WordEmbedder())
     assert found(narrow.current()) == ["2019/b.txt", "2019/c.txt"]
     assert found(index.current()) == ["2018/a.txt", "2019/b.txt", "2019/c.txt"]
 

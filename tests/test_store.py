@@ -9,17 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from index.build import build
-from index.records import Document, Section
+from index.generation import FORMAT, Manifest, Store, Writer
+from index.records import Document, Section, Skipped
 from index.split import split
-from index.store import (
-    FORMAT,
-    Generation,
-    GenerationWriter,
-    Manifest,
-    current_generation,
-    remembered_folder,
-    writing,
-)
+from index.store import LocalStore, current_generation
 from models.errors import StoreError
 from tests.fakes import WordEmbedder
 
@@ -49,30 +42,48 @@ def documents(draw: st.DrawFn) -> Document:
 )
 @given(st.lists(documents(), min_size=1, max_size=4, unique_by=lambda document: document.id))
 def test_documents_come_back_as_they_went(written: list[Document]) -> None:
-    with writing("default"), GenerationWriter("default") as writer:
+    come_back(LocalStore(), written)
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(documents(), min_size=1, max_size=4, unique_by=lambda document: document.id))
+def test_documents_come_back_from_milvus(milvus: Store, written: list[Document]) -> None:
+    come_back(milvus, written)
+
+
+def come_back(store: Store, written: list[Document]) -> None:
+    with store.writing("default"), store.writer("default") as writer:
         for document in written:
             passages = tuple(split(document))
             writer.add(document, passages, [b"digest"] * len(passages))
         writer.add_problem("0" * 64, "is damaged")
+        writer.add_skipped([Skipped("b", "none"), Skipped("a.exe", "is none")])
         vectors = np.ones((writer.passages, 2), dtype=np.float32)
         writer.publish(vectors, manifest(writer))
-    folder = current_generation("default")
-    assert folder
-    generation = Generation("default", folder)
+    generation = store.open("default")
+    assert generation
     try:
         assert generation.document_ids() == sorted(document.id for document in written)
+        assert [row[0] for row in generation.summaries()] == generation.document_ids()
         row = 0
         for document in written:
             assert generation.document(document.id) == document
-            for passage in split(document):
-                assert generation.passages([row]) == [passage]
-                row += 1
+            rows = generation.rows_of([document.id])
+            assert generation.passages(rows) == split(document)
+            assert rows == list(range(row, row + len(rows)))
+            row += len(rows)
+            assert generation.stored(document.id) == (document, tuple(split(document)))
         assert generation.problems() == {"0" * 64: "is damaged"}
+        skipped = generation.skipped()
+        assert [(one.path, one.reason) for one in skipped] == [("a.exe", "is none"), ("b", "none")]
     finally:
         generation.close()
 
 
-def manifest(writer: GenerationWriter) -> Manifest:
+def manifest(writer: Writer) -> Manifest:
     return Manifest(
         format=FORMAT, folder="/", embedder="ones", embedder_digest="", dimension=2,
         metric="cosine", passage_size=700, readers=1, ocr=False, documents=writer.documents,
@@ -91,19 +102,25 @@ def test_a_place_names_every_section_around_it(document: Document) -> None:
                 assert not section.start <= offset < section.end
 
 
-def test_the_folder_is_remembered_also_while_it_is_away(tmp_path: Path) -> None:
-    assert remembered_folder("default") is None
+def test_the_folder_is_remembered_also_while_it_is_away(tmp_path: Path, store: Store) -> None:
+    assert store.remembered_folder("default") is None
     for name in ("old", "new"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.txt").write_text(f"All is {name}.")
-        build(tmp_path / name, embedder=WordEmbedder())
+        build(tmp_path / name, store=store, embedder=WordEmbedder())
     shutil.rmtree(tmp_path / "old")
-    assert remembered_folder("default") == tmp_path / "new"
+    assert store.remembered_folder("default") == tmp_path / "new"
     shutil.rmtree(tmp_path / "new")
-    assert remembered_folder("default") == tmp_path / "new"
+    assert store.remembered_folder("default") == tmp_path / "new"
+
+
+def test_an_index_without_a_manifest_asks_for_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("All is well.")
+    build(tmp_path / "texts", embedder=WordEmbedder())
     generation = current_generation("default")
     assert generation
     for path in generation.parent.rglob("manifest.json"):
         path.write_text("{}")
     with pytest.raises(StoreError, match="which folder it was made from: run 'footnote index FOLD"):
-        remembered_folder("default")
+        LocalStore().remembered_folder("default")

@@ -203,6 +203,7 @@ def test_an_open_index_answers_when_its_files_are_gone(
     for number in range(3):  # the third build removes what is open
         (folder / "new.txt").write_text(f"Report {number} is new.")
         build(folder, embedder=WordEmbedder())
+    assert isinstance(index.generation, Generation)
     assert not index.generation.folder.exists()
     assert found(index) == before
 

@@ -68,7 +68,9 @@ def chat(*, host: str, port: int | None, is_opening: bool | None, **opening: Any
     with patience("Looking for the models…"):
         from ui.setup import missing  # noqa: PLC0415  (start-up time)
 
-        wanted = missing(opening["name"], opening["model"], llm=opening["llm"])
+        wanted = missing(
+            opening["name"], opening["model"], store=opening["store"], llm=opening["llm"]
+        )
     if wanted:
         if not _set_up(wanted, opening, host=host, port=chosen, is_opening=is_opening):
             return
@@ -86,7 +88,8 @@ def chat(*, host: str, port: int | None, is_opening: bool | None, **opening: Any
     serve(
         conversation,
         name=opening["name"],
-        examples=examples_for(opening["name"], conversation),
+        store=opening["store"],
+        examples=examples_for(opening["name"], conversation, store=opening["store"]),
         where=becomes_of_questions(opening["llm"]),
         host=host,
         port=chosen,
@@ -103,6 +106,7 @@ def _set_up(
     page = SetupPage(
         wanted,
         name=opening["name"],
+        store=opening["store"],
         model=opening["model"],
         llm=opening["llm"],
         title="Footnote",
@@ -121,13 +125,14 @@ def serve(
     chat: "Conversation",
     *,
     name: str = "default",
+    store: str | None = None,
     examples: Sequence[str] = (),
     where: str = "",
     host: str,
     port: int,
     is_opening: bool,
 ) -> None:
-    """Serve the page of ``chat``, which asks the index ``name``, until Ctrl-C or SIGTERM.
+    """Serve the page of ``chat``, which asks ``name`` in ``store``, until Ctrl-C or SIGTERM.
 
     ``where`` says what becomes of a question, if it does not stay on this machine. Raises
     FootnoteError if something else listens on ``port`` by now.
@@ -137,10 +142,9 @@ def serve(
     from ui.history import History  # noqa: PLC0415
 
     history = History(conversations_file(), name=name)
+    library = Library(name, store=store)
     about = {"where": where} if where else {}
-    page = build_page(
-        chat, history, Library(name), title="Footnote", examples=list(examples), **about
-    )
+    page = build_page(chat, history, library, title="Footnote", examples=list(examples), **about)
     said = "The chat is at {}"
     with _served(page, said, host=host, port=port, is_opening=is_opening) as has_ended:
         while not has_ended.wait(0.5):  # a wait without an end would not see Ctrl-C on Windows
@@ -172,17 +176,17 @@ def becomes_of_questions(llm: str | None) -> str:
         return ""
     from rag.address import address_of  # noqa: PLC0415  (start-up time)
 
-    at = address_of(llm)
+    at = address_of(llm).url
     return f"Questions, and what is read for them, are sent to the model at {at}."
 
 
-def examples_for(name: str, chat: "Conversation") -> list[str]:
+def examples_for(name: str, chat: "Conversation", *, store: str | None = None) -> list[str]:
     """``EXAMPLES`` for the shipped corpus; questions drawn from other documents."""
     from index.build import SHIPPED_CORPUS  # noqa: PLC0415  (start-up time)
-    from index.store import remembered_folder  # noqa: PLC0415
+    from index.stores import open_store  # noqa: PLC0415
     from rag.topic import suggested  # noqa: PLC0415
 
-    if remembered_folder(name) == SHIPPED_CORPUS:
+    if open_store(store).remembered_folder(name) == SHIPPED_CORPUS:
         return EXAMPLES
     documents = map(chat.document, chat.documents()[:_LOOKED_AT])
     texts = (document.text[:_READ_OF_EACH] for document in documents if document)

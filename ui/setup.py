@@ -8,7 +8,7 @@ import gradio as gr
 
 from index.library import Library
 from index.records import BuildReport
-from index.store import current_generation
+from index.stores import open_store
 from models.catalog import default, entries
 from models.errors import ModelError
 from models.progress import OnProgress, readable_bytes
@@ -28,11 +28,13 @@ _WAIT_FOR_THE_CHAT = """() => {
 """The chat comes to the same address, and until then nothing may answer there."""
 
 
-def missing(name: str, model: str | None, *, llm: str | None = None) -> list[str]:
-    """What must be fetched or built before the index ``name`` can be asked, for a reader.
+def missing(
+    name: str, model: str | None, *, store: str | None = None, llm: str | None = None
+) -> list[str]:
+    """What must be fetched or built before the index ``name`` in ``store`` can be asked.
 
-    That is no model that writes, if a server does: ``llm`` is its address. Raises ModelError if
-    ``model`` is none that can be fetched.
+    For a reader. That is no model that writes, if a server does: ``llm`` is its address. Raises
+    ModelError if ``model`` is none that can be fetched.
     """
     found = []
     try:
@@ -46,8 +48,8 @@ def missing(name: str, model: str | None, *, llm: str | None = None) -> list[str
         if model is not None and all(entry.name != model for entry in entries()):
             raise
         found.append(_download(model or default("llm").name))
-    if current_generation(name) is None:
-        found.append(f"the index of the documents in {Library(name).folder}")
+    if open_store(store).current(name) is None:
+        found.append(f"the index of the documents in {Library(name, store=store).folder}")
     return found
 
 
@@ -64,12 +66,13 @@ class SetupPage:
         wanted: list[str],
         *,
         name: str,
+        store: str | None = None,
         model: str | None,
         llm: str | None = None,
         title: str,
     ) -> None:
         """``wanted`` is of ``missing``; ``is_done`` is set when all of it is there."""
-        self._name, self._model, self._llm = name, model, llm
+        self._name, self._store, self._model, self._llm = name, store, model, llm
         self.is_done = threading.Event()
         self.blocks = gr.Blocks(title=title, fill_width=True, analytics_enabled=False)
         with self.blocks, gr.Column(elem_classes="shelf"):
@@ -96,7 +99,7 @@ class SetupPage:
         """Fetch and build all that is missing."""
         for drawn in following(self._work):
             yield {self.news: drawn, self.begin: gr.update(interactive=False)}
-        if missing(self._name, self._model, llm=self._llm):
+        if missing(self._name, self._model, store=self._store, llm=self._llm):
             yield {self.begin: gr.update(value="Try again", interactive=True)}
         else:
             yield {self.news: '<p role="status">Ready. Opening the chat…</p>'}
@@ -107,4 +110,4 @@ class SetupPage:
         if not self._llm:
             path = resolve_llm(self._model, fetch=True, on_progress=on_progress)
             measure_once(path, on_progress=on_progress)
-        return Library(self._name).build(on_progress)
+        return Library(self._name, store=self._store).build(on_progress)
