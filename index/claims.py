@@ -2,6 +2,7 @@
 
 import math
 import re
+import threading
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,15 @@ import snowballstemmer
 
 from index.lexical import STOPWORDS
 
-_stem = snowballstemmer.stemmer("english").stemWord
+
+class _Stemmers(threading.local):
+    """One for each thread: it holds the word that it works on."""
+
+    def __init__(self) -> None:
+        self.stem = snowballstemmer.stemmer("english").stemWord
+
+
+_STEMMERS = _Stemmers()
 
 _WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*(?:['’][^\W\d_]+)?")
 _BETWEEN = "\0"
@@ -193,6 +202,11 @@ def words_of(text: str) -> frozenset[str]:
     return frozenset(found for found in stems if found is not None)
 
 
+def _stem(word: str) -> str:
+    """``word`` without its ending."""
+    return str(_STEMMERS.stem(word))
+
+
 @lru_cache(maxsize=50_000)
 def _telling_stem(token: str) -> str | None:
     return stem(token) if _is_telling(token) else None
@@ -204,7 +218,7 @@ def stem(token: str) -> str:
     word = _without_s(token)
     if word == "us":  # the pronoun; the country is US
         return word
-    return _SAME_NAME.get(word.lower()) or str(_stem(word.lower()))
+    return _SAME_NAME.get(word.lower()) or _stem(word.lower())
 
 
 def _without_s(token: str) -> str:

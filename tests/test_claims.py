@@ -1,7 +1,10 @@
 """What a sentence claims: its words, numbers and names."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
+from index import claims
 from index.claims import claim_of, covered
 
 
@@ -81,3 +84,13 @@ def test_covered_is_what_the_quotes_say_too(
     sentence: str, quotes: list[str], expected: float
 ) -> None:
     assert covered(sentence, quotes) == pytest.approx(expected)
+
+
+def test_words_are_stemmed_alike_in_many_threads() -> None:
+    # A stemmer holds the word that it works on: one for all threads mixes their words.
+    ends = ["ing", "ed", "s", "ational", "ization", "fulness", "ability", "ers", "ly", "ement"]
+    words = [f"{begin}{end}" for begin in ("land", "carri", "generat") for end in ends] * 400
+    expected = {word: claims._stem(word) for word in words}
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(claims._stem, words))
+    assert found == [expected[word] for word in words]
