@@ -24,6 +24,7 @@ import re
 import shutil
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -239,6 +240,8 @@ class Generation:
                 uri=True,
                 check_same_thread=False,
             )
+            # Who only drops it must not keep the disk's space till the next full collection.
+            weakref.finalize(self, self._connection.close)
             self._words = lexical.Words(self._connection)
             passages = self._rows("SELECT count(*) FROM passages")[0][0]
         except (StoreError, sqlite3.Error) as error:

@@ -109,6 +109,11 @@ class Line:
         """Questions that are being answered."""
         return len(self._answering)
 
+    @property
+    def is_stopping(self) -> bool:
+        """No further question is taken."""
+        return self._is_stopping
+
     async def events(
         self, who: str, start: Callable[[], Iterator[T]]
     ) -> AsyncGenerator[Waiting | T, None]:

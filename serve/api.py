@@ -37,6 +37,13 @@ SILENCE = 10
 STALLED = 30
 """Seconds that a client may leave what it is sent lying; then it is taken for gone."""
 
+EVENT = {
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+    "required": ["data"],
+}
+"""The schema of each event of a stream."""
+
 _Documents = Annotated[
     list[str] | None,
     Field(description="Only these documents: ids, or patterns such as “2019/*”. All by default."),
@@ -96,7 +103,9 @@ class LeftOut(BaseModel):
 class Health(BaseModel):
     """How the server is."""
 
-    status: str = Field(description="“starting” while the model loads, then “ok”.")
+    status: str = Field(
+        description="“starting” while the model loads, then “ok”; “stopping” at last."
+    )
     waiting: int = Field(description="Questions that wait for the model.")
     answering: int
 
@@ -115,7 +124,6 @@ def router(desk: Desk, library: Library, *, index_name: str, model_name: str) ->
         status: {"model": Problems} for status in (400, 401, 403, 404, 413, 422, 429, 503, 504, 507)
     }
     routes = APIRouter(prefix="/api", responses=problems)
-    building = asyncio.Lock()
 
     @routes.post("/ask", tags=["questions"])
     async def ask(asked: AskRequest, request: Request) -> AnswerRecord:
@@ -127,7 +135,7 @@ def router(desk: Desk, library: Library, *, index_name: str, model_name: str) ->
         "/ask/stream",
         tags=["questions"],
         response_class=EventSourceResponse,
-        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+        responses={200: {"content": {"text/event-stream": {"schema": EVENT}}}},
     )
     async def ask_stream(asked: AskRequest, request: Request) -> EventSourceResponse:
         """The same as events: waiting, retrieved, token, sentence, and at last done or error.
@@ -171,6 +179,32 @@ def router(desk: Desk, library: Library, *, index_name: str, model_name: str) ->
             raise HTTPException(404, f"“{id_}” is no document here: GET /api/documents lists them.")
         return _stretch(found, start, end)
 
+    _manage(routes, library)
+
+    @routes.get("/health", tags=["server"])
+    async def health() -> Health:
+        """Whether it answers, and how many wait. Needs no login."""
+        status = "ok" if desk.is_ready() else "starting"
+        if desk.line.is_stopping:
+            status = "stopping"
+        return Health(status=status, waiting=desk.line.waiting, answering=desk.line.answering)
+
+    @routes.get("/version", tags=["server"])
+    async def this_version() -> Version:
+        """The version, the index and the model."""
+        return Version(version=version("footnote"), index=index_name, model=model_name)
+
+    @routes.api_route("/{path:path}", include_in_schema=False, methods=_METHODS)
+    async def nothing(path: str) -> Response:
+        raise HTTPException(404, "There is nothing at this path: /api/docs lists what there is.")
+
+    return routes
+
+
+def _manage(routes: APIRouter, library: Library) -> None:
+    """Adds the routes of those who manage the documents."""
+    building = asyncio.Lock()
+
     @routes.post("/documents", tags=["managing"], status_code=201)
     async def add(files: list[UploadFile], request: Request) -> Added:
         """Copies files into the folder; POST /api/index takes them into the index."""
@@ -211,23 +245,6 @@ def router(desk: Desk, library: Library, *, index_name: str, model_name: str) ->
         _check_may_manage(request)
         async with building:
             return await asyncio.to_thread(library.build)
-
-    @routes.get("/health", tags=["server"])
-    async def health() -> Health:
-        """Whether it answers, and how many wait. Needs no login."""
-        status = "ok" if desk.is_ready() else "starting"
-        return Health(status=status, waiting=desk.line.waiting, answering=desk.line.answering)
-
-    @routes.get("/version", tags=["server"])
-    async def this_version() -> Version:
-        """The version, the index and the model."""
-        return Version(version=version("footnote"), index=index_name, model=model_name)
-
-    @routes.api_route("/{path:path}", include_in_schema=False, methods=_METHODS)
-    async def nothing(path: str) -> Response:
-        raise HTTPException(404, "There is nothing at this path: /api/docs lists what there is.")
-
-    return routes
 
 
 def _events(

@@ -90,9 +90,18 @@ def serve(
         from serve.server import server as server_of  # noqa: PLC0415
     with set_up(with_text=log_text):  # before others set up logs of their own
         app, line = _application(chat, opening, access, history, at_once=at_once)
-        server = server_of(app, line, host=host, port=chosen, grace=grace, proxies=proxies)
         shown = f"[{host}]" if ":" in host else host
-        click.echo(f"Serving at http://{shown}:{chosen} (Ctrl-C ends it); see /api/docs there.")
+        server = server_of(
+            app,
+            line,
+            host=host,
+            port=chosen,
+            grace=grace,
+            proxies=proxies,
+            on_listening=lambda: click.echo(
+                f"Serving at http://{shown}:{chosen} (Ctrl-C ends it); see /api/docs there."
+            ),
+        )
         with suppress(KeyboardInterrupt):
             asyncio.run(server.serve())
     if not server.started:

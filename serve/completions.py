@@ -31,7 +31,7 @@ from models.errors import FootnoteError, TimeLimitError
 from rag.line import Waiting
 from rag.records import UNSUPPORTED, Answer, Done, Event, Retrieved, Said, Token
 from rag.wire import AnswerRecord, notes
-from serve.api import SILENCE, STALLED
+from serve.api import EVENT, SILENCE, STALLED
 from serve.completion_records import (
     MODEL,
     ChatMessage,
@@ -117,7 +117,7 @@ def router(desk: Desk, *, index_name: str) -> APIRouter:
     @routes.post(
         "/chat/completions",
         response_model=Completion,
-        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+        responses={200: {"content": {"text/event-stream": {"schema": EVENT}}}},
     )
     async def complete(asked: CompletionRequest, request: Request) -> Response:
         """The answer to the last message, with its notes."""

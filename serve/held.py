@@ -1,4 +1,4 @@
-"""How many requests somebody has open at once: each holds a connection, and a page holds streams."""
+"""How many requests somebody has open at once: each holds a connection, and a page some streams."""
 
 from collections import Counter
 from collections.abc import Iterator

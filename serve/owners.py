@@ -55,20 +55,30 @@ def sessions_in(scope: Scope, body: bytes | None) -> set[str]:
     """The sessions and uploads that a request names: in path, query or JSON body.
 
     ``body`` is None if it is none of JSON. Raises Refusal if it is no JSON object, or names
-    something twice, for then it is not certain what Gradio takes of it.
+    something twice, for then it is not certain what Gradio takes of it; or if a name is none.
     """
-    found = [match[1]] if (match := _HEARTBEAT.fullmatch(scope["path"])) else []
+    found: list[object] = []
     try:
-        query = parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=100)
+        if match := _HEARTBEAT.fullmatch(scope["path"]):
+            found.append(match[1])
+        query = parse_qsl(
+            scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=100
+        )
         found += [value for name, value in query if name in _NAMES]
         if body is not None:
             record = json.loads(body, object_pairs_hook=_without_twins)
+            # Neither infinity nor half a character, which Gradio fails to tell what is wrong with.
+            json.dumps(record, allow_nan=False, ensure_ascii=False).encode()
             found.append(record.get("session_hash"))
-        if not all(_NAME.fullmatch(name) for name in found if name is not None):
-            raise ValueError("this names no session")
-    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        return {_checked(name) for name in found if name is not None}
+    except (ValueError, AttributeError, RecursionError) as error:
         raise Refusal(400, "request", "This is not what the page sends.") from error
-    return {session for session in found if session}
+
+
+def _checked(name: object) -> str:
+    if not (isinstance(name, str) and _NAME.fullmatch(name)):
+        raise ValueError("this names no session")
+    return name
 
 
 def _without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import uvicorn
@@ -17,6 +17,10 @@ _AFTERWARDS = 5
 _STALLED = 20
 """Seconds for which a client may take nothing of what it is sent; then it is cut off."""
 
+_KEPT_OPEN = 75
+"""Seconds that a connection may rest: longer than clients and proxies keep theirs, so that none
+sends a question into one that is just being closed."""
+
 _MOST_CONNECTIONS = 512
 _MOST_WAITING = 128
 """Connections: those that are served, and those that the system holds until then."""
@@ -25,10 +29,21 @@ _MOST_WAITING = 128
 class _Server(uvicorn.Server):
     """Stops in three steps: no connection more, then the answers end, then all else."""
 
-    def __init__(self, config: uvicorn.Config, line: Line, grace: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        line: Line,
+        grace: float,
+        on_listening: Callable[[], object],
+    ) -> None:
         super().__init__(config)
-        self._line, self._grace = line, grace
+        self._line, self._grace, self._on_listening = line, grace, on_listening
         self._stalled: dict[Any, float] = {}  # connections, and since when they take nothing
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_listening()
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second."""
@@ -68,11 +83,12 @@ def server(
     port: int,
     grace: float,
     proxies: Sequence[str] = (),
+    on_listening: Callable[[], object] = lambda: None,
 ) -> uvicorn.Server:
     """The server of ``app``. On SIGTERM, those whom ``line`` answers have ``grace`` seconds.
 
     What a proxy on this machine, or at one of ``proxies``, says of who asks is believed; nobody
-    else is.
+    else is. ``on_listening`` is called when it can be reached.
     """
     # It would break off every stream of events half a second after the signal.
     AppStatus.enable_automatic_graceful_drain = False
@@ -87,8 +103,9 @@ def server(
         server_header=False,
         proxy_headers=True,
         forwarded_allow_ips=["127.0.0.1", "::1", *proxies],
+        timeout_keep_alive=_KEPT_OPEN,
         timeout_graceful_shutdown=_AFTERWARDS,
         limit_concurrency=_MOST_CONNECTIONS,
         backlog=_MOST_WAITING,
     )
-    return _Server(config, line, grace)
+    return _Server(config, line, grace, on_listening)
