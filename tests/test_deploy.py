@@ -11,10 +11,12 @@ import time
 import tomllib
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import yaml
 
 from index.library import Library
 from rag.chat import Chat
@@ -24,6 +26,7 @@ from rag.prompt import Message
 from serve.access import Access
 from serve.accounts import Accounts
 from serve.app import About, application
+from serve.commands import serve
 from serve.desk import Desk
 from serve.server import server
 from tests.browser import free_port
@@ -417,3 +420,49 @@ def test_the_example_s_name_is_nobody_s() -> None:
     for file in ("nginx.conf", "footnote.service", "README.md"):
         names = set(re.findall(r"https://([\w.-]+)", (DEPLOY / file).read_text()))
         assert names <= {"footnote.example", "$server_name"}, file
+
+
+# Several copies
+
+
+@pytest.fixture(scope="module")
+def composed() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    return found
+
+
+def test_all_that_the_copies_stand_on_is_there(composed: dict[str, Any]) -> None:
+    services = composed["services"]
+    for service in services.values():
+        assert ("image" in service) != ("build" in service)
+        assert set(service["networks"]) <= set(composed["networks"])
+        assert set(service.get("depends_on", ())) <= set(services)
+        for volume in service["volumes"]:
+            name = volume.split(":")[0]
+            assert name in composed["volumes"] or (name.startswith("./") and len(name) > 2)
+    # What is named in the addresses of the copies are services.
+    options = " ".join(services["footnote-1"]["command"])
+    assert set(re.findall(r"//(?:\w+@)?(\w+)[:/]", options)) == {"database", "milvus", "model"}
+    assert services["footnote-1"] == services["footnote-2"]
+
+
+def test_the_copies_are_started_with_options_that_there_are(composed: dict[str, Any]) -> None:
+    command, *options = composed["services"]["footnote-1"]["command"]
+    assert command == "serve"
+    with serve.make_context("serve", options) as context:
+        assert context.params["host"] == "0.0.0.0"  # noqa: S104
+        assert context.params["proxies"] == ("172.30.0.10",)
+        assert context.params["store"] == "http://milvus:19530"
+        assert context.params["llm"] == "http://model:8080/v1"
+
+
+def test_the_proxy_knows_both_copies_and_keeps_a_browser_on_one(composed: dict[str, Any]) -> None:
+    script = composed["services"]["proxy"]["command"][2]
+    found = re.search(r"sed '(s#.*?#.*?#)'", script)
+    assert found
+    _, before, after, _ = found[1].split("#")
+    text = (DEPLOY / "nginx.conf").read_text("utf-8")
+    assert text.count(before) == 1
+    upstream = text.replace(before, after).split("upstream footnote {")[1].split("}")[0]
+    assert re.findall(r"server (\S+);", upstream) == ["footnote-1:7860", "footnote-2:7860"]
+    assert "ip_hash;" in upstream

@@ -143,7 +143,7 @@ def serve(
 
     history = History(conversations_file(), name=name)
     library = Library(name, store=store)
-    about = {"where": where} if where else {}
+    about: dict[str, Any] = {"where": where, "reads_ahead": False} if where else {}
     page = build_page(chat, history, library, title="Footnote", examples=list(examples), **about)
     said = "The chat is at {}"
     with _served(page, said, host=host, port=port, is_opening=is_opening) as has_ended:
