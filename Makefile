@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev models browser proxy chat index test check lint format formats scale retrieval answers screenshots clean
+.PHONY: help setup setup-dev models browser proxy postgres chat index test check lint format formats scale retrieval answers screenshots clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,7 +20,7 @@ index: setup  ## Bring the index up to date with its folder
 	@$(BIN)/footnote models pull all-minilm-l6-v2
 	@$(BIN)/footnote index
 
-test: setup-dev models browser proxy  ## Set everything up, then run every test, the real models' too
+test: setup-dev models browser proxy postgres  ## Set everything up, then run every test, the real models' too
 	$(BIN)/pytest
 
 check: lint  ## Linters and the quick tests
@@ -48,6 +48,9 @@ browser:  ## Find or install the browser of the page's tests
 
 proxy:  ## Find or unpack the proxy of the server's tests
 	@sh tests/nginx.sh
+
+postgres:  ## Find or install the database of the tests
+	@sh tests/postgres.sh
 
 screenshots: setup-dev models browser  ## Take the pictures in docs/ from the running page
 	FOOTNOTE_SCREENSHOTS=docs $(BIN)/pytest -q tests/test_page.py

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from index.build import build
+from index.embed import SentenceEmbedder
 from models.errors import ModelError
 from rag import Chat
 from rag.address import address_of
@@ -24,7 +26,7 @@ from rag.first_word import CLEAR_WORD, odds, odds_of_text
 from rag.generate import Piece
 from rag.prompt import Message
 from rag.remote import RemoteModel
-from tests.fakes import ListSearch, document
+from tests.fakes import ListSearch, WordEmbedder, document
 from tests.scripted_server import (
     Reply,
     ScriptedServer,
@@ -542,6 +544,16 @@ def test_no_model_of_this_machine_is_looked_for(server: ScriptedServer) -> None:
     embedder, index = missing("default", "small", llm=server.url)
     assert embedder.startswith("the model all-minilm-l6-v2: ")
     assert index.startswith("the index of the documents in ")
+
+
+def test_a_question_is_for_the_server_that_is_named(tmp_path: Path, server: ScriptedServer) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "planes.txt").write_text("Two planes landed near the capital.")
+    build(tmp_path / "texts", embedder=WordEmbedder(digest=SentenceEmbedder().digest))
+    server.replies = [as_json({}, status=401)]
+    result = CliRunner().invoke(footnote, ["ask", "What landed?", "--llm", server.url])
+    assert isinstance(result.exception, ModelError)
+    assert f"at {server.url} wants a key: set FOOTNOTE_LLM_KEY." in str(result.exception)
 
 
 @pytest.mark.slow

@@ -457,6 +457,39 @@ def test_an_index_is_built_anew_and_switched_under_load(tmp_path: Path) -> None:
     assert set(versions) >= {2, 3, 4, 5, 6}
 
 
+class Opening(ListSearch):
+    """A newer index is opened, which takes until the test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__(*REPORTS)
+        self.has_begun, self.may_end = threading.Event(), threading.Event()
+
+    def current(self) -> ListSearch:
+        self.has_begun.set()
+        assert self.may_end.wait(20)
+        return self
+
+
+@pytest.mark.parametrize("path", ["/api/ask", "/api/search"])
+def test_while_a_new_index_is_opened_the_server_answers(path: str) -> None:
+    search, asked = Opening(), {"question": question("Maple"), "query": question("Maple")}
+    with (
+        serving(search, Copyist()) as served,
+        served.client() as client,
+        served.client() as other,
+    ):
+        method = "GET" if path == "/api/search" else "POST"
+        wanted = {"params": asked} if method == "GET" else {"json": asked}
+        first = threading.Thread(target=other.request, args=(method, path), kwargs=wanted)
+        first.start()
+        try:
+            assert search.has_begun.wait(20)
+            assert client.get("/api/health", timeout=10).json()["status"] == "ok"
+        finally:
+            search.may_end.set()
+            first.join(20)
+
+
 class Switching(Copyist):
     """When it has written once, the documents are indexed again."""
 

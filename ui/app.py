@@ -1,10 +1,12 @@
 """The chat page: the wiring between the reader, the conversation and what is drawn."""
 
+import asyncio
 import json
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any, Protocol
+from urllib.parse import parse_qs, urlsplit
 
 import gradio as gr
 
@@ -159,7 +161,13 @@ class Page:
             *((offer.click, offer) for offer in self.offered),
         ]
         for event, source in asked:
-            self._answer(event(self.take_question, [source, self.session], self.talk, **QUICK))
+            taken = event(
+                self.take_question,
+                [source, self.session],
+                [*self.talk, self.chosen],
+                **QUICK,
+            )
+            self._answer(taken)
         drawn = [self.menu, self.before, self.current, self.notes, self.earlier, self.source]
         for place in [*drawn, self.past.list, self.documents.table, self.map.about, self.map.found]:
             place.act(
@@ -198,7 +206,7 @@ class Page:
         ).then(
             self.settle,
             [self.question, self.session, self.past.wanted],
-            [self.question, self.address, self.current, self.notes, self.past.list, *self.controls],
+            [*self.talk, self.past.list],
             **QUICK,
         )
 
@@ -238,6 +246,21 @@ class Page:
             self._next = self._next or self._chat.fresh()
             return self._next
 
+    def _of(self, session: Session | None, request: gr.Request) -> Session:
+        """The tab's session; a new one for a tab that has none."""
+        return session or self._kept(request) or self._new()
+
+    def _kept(self, request: gr.Request) -> Session | None:
+        """The conversation that a tab shows whose session is not here.
+
+        For that was another copy of the program, or this one before it was started again. What
+        the page has for its address, browsers say with all that it asks.
+        """
+        headers = getattr(request, "headers", {})
+        address = parse_qs(urlsplit(headers.get("referer", "")).query)
+        [id_] = address.get("conversation", [""])[:1]
+        return self.past.resumed(id_, self._chat, user_of(request)) if id_ else None
+
     def _turned_to(self, session: Session) -> dict[Any, Any]:
         """Another conversation, about all documents."""
         return {self.chosen: gr.update(value=[]), **self._drawn(session)}
@@ -246,22 +269,23 @@ class Page:
         self, text: str, session: Session | None, request: gr.Request
     ) -> dict[Any, Any]:
         """Show the question at once, before the model has time for it."""
-        session = session or self._new()
+        is_known = session is not None
+        session = self._of(session, request)
         if not text.strip() or session.is_busy:
             return {self.session: session}
         try:
             session.ask(acceptable(text.strip()))
-        except FootnoteError as error:
-            warn(error)
-            return {self.session: session}
+        except FootnoteError as error:  # the page itself lets nobody type such a question
+            raise gr.Error(render.plain(str(error)), print_exception=False) from error
         self.past.keep(session, user_of(request))
-        return {self.question: "", **self._drawn(session)}
+        drawn = {self.question: "", **self._drawn(session)}
+        return drawn if is_known else {**drawn, self.chosen: gr.update(value=session.chosen)}
 
     async def draw_answer(
-        self, session: Session, request: gr.Request
+        self, session: Session | None, request: gr.Request
     ) -> AsyncGenerator[dict[Any, Any], None]:
         """The one event that needs the model, when it is the turn of whoever asks."""
-        if not session.turns or session.turns[-1].stage != "waiting":
+        if session is None or not session.turns or session.turns[-1].stage != "waiting":
             return
         turn, user = session.turns[-1], user_of(request)
         try:
@@ -284,7 +308,8 @@ class Page:
                 turn.stop()
                 session.put_back()
             self._on_over(turn)
-            self.past.keep(session, user)
+            # Not here, where all others would wait for the database; and to the end in any case.
+            await asyncio.shield(asyncio.to_thread(self.past.keep, session, user))
 
     def _drawings(self, session: Session) -> Iterator[dict[Any, Any]]:
         """What is drawn of the answer; in a thread, for the model takes its time."""
@@ -322,9 +347,13 @@ class Page:
             self._ahead.want(conversation, pressed(event)["question"])
 
     def settle(
-        self, text: str, session: Session, wanted: str, request: gr.Request
+        self, text: str, session: Session | None, wanted: str, request: gr.Request
     ) -> dict[Any, Any]:
         """Give back the controls, and a question that failed."""
+        if session is None:  # the copy of the program that took the question is gone
+            session = self._of(None, request)
+            shown = Shown(wanted, user_of(request))
+            return {**self._drawn(session), **self.past.listed(shown, session)}
         if session.is_busy or not session.turns:
             return self._controls_for(session)
         drawn = {
@@ -338,9 +367,10 @@ class Page:
             drawn[self.question] = session.turns[-1].question
         return drawn
 
-    def ask_again(self, session: Session | None) -> dict[Any, Any]:
+    def ask_again(self, session: Session | None, request: gr.Request) -> dict[Any, Any]:
         """The last question once more, in place of its answer."""
-        if session is None or session.is_busy or not session.turns:
+        session = self._of(session, request)
+        if session.is_busy or not session.turns:
             return {self.session: session}
         question = session.turns[-1].question
         session.is_editing = True
@@ -363,12 +393,14 @@ class Page:
         """A new conversation, about all documents."""
         return self._turned_to(self._new())
 
-    def choose(self, documents: list[str], session: Session | None) -> dict[Any, Any]:
+    def choose(
+        self, documents: list[str], session: Session | None, request: gr.Request
+    ) -> dict[Any, Any]:
         """Ask those documents alone from the next question on."""
         asked = f"{counted(len(documents), 'document')} asked" if documents else _ASKED_ALL
         drawn: dict[Any, Any] = {self.filter: gr.update(label=asked)}
         if session is None:
-            drawn[self.session] = session = self._new()
+            drawn[self.session] = session = self._of(None, request)
         session.chosen = documents
         return drawn
 
@@ -405,7 +437,7 @@ class Page:
         """Whatever has a ``data-act``; see page.js."""
         made: dict[Any, Any] = {}
         if session is None:
-            made[self.session] = session = self._new()
+            made[self.session] = session = self._of(None, request)
         found, shown = pressed(event), Shown(wanted, user_of(request))
         actions: dict[str, Callable[[dict[str, str], Session, Shown], dict[Any, Any]]] = {
             "resume": self._resume,

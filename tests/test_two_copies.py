@@ -1,0 +1,423 @@
+"""Two copies of a served chat, with their conversations in one place: one of them is killed.
+
+The index, the users and the conversations are shared; what a copy keeps in memory goes with it. A
+relay does what a proxy would: it keeps a client on one copy as long as that is there.
+"""
+
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from index.build import build
+from models.paths import users_file
+from serve.accounts import Accounts
+from tests.browser import find_browser, free_port, open_browser
+from tests.fakes import WordEmbedder
+from tests.postgres import PASSWORD as DATABASE_PASSWORD
+from tests.postgres import Cluster, postgres
+from tests.relay import relay
+from tests.serving import wait_until
+from tests.slow_server import NAMES, question, report, said, slow_question
+from tests.test_accounts import QUICK
+from ui.history import History
+
+pytestmark = pytest.mark.real
+
+REPOSITORY = Path(__file__).parents[1]
+PASSWORD = "a long enough phrase"
+READERS = [f"desk-{number}" for number in range(20)]
+QUESTIONS = 4
+"""Of each reader."""
+
+ANSWERS = {question(name): said(name, 100 + at) for at, name in enumerate(NAMES)}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with postgres() as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["file", "postgres"])
+def place(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path | str:
+    """Of the conversations."""
+    if request.param == "file":
+        return tmp_path / "conversations.sqlite"
+    monkeypatch.setenv("FOOTNOTE_DATABASE_PASSWORD", DATABASE_PASSWORD)
+    cluster: Cluster = request.getfixturevalue("cluster")
+    return cluster.new_database()
+
+
+on_postgres = pytest.mark.parametrize("place", ["postgres"], indirect=True)
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> dict[str, str]:
+    """An index, and the readers, each with a token; the first has a password, too."""
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    for at, name in enumerate(NAMES):
+        (folder / f"{name}.txt").write_text(report(name, 100 + at).text)
+    build(folder, embedder=WordEmbedder())
+    accounts = Accounts(users_file(), hasher=QUICK)
+    for name in READERS:
+        accounts.add(name, PASSWORD if name == READERS[0] else None)
+    return {name: accounts.new_token(name) for name in READERS}
+
+
+@dataclass
+class Copy:
+    """A running copy."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+
+@contextmanager
+def copies(place: Path | str, *, number: int = 2, pause: float = 0.02) -> Iterator[list[Copy]]:
+    """That many, which answer; ``pause`` is what each word of an answer takes."""
+    with ExitStack() as stack:
+        begun = []
+        for _ in range(number):
+            port = free_port()
+            command = [sys.executable, "-m", "tests.copy_server", str(port), str(place), str(pause)]
+            process = stack.enter_context(
+                subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
+            )
+            stack.callback(process.kill)
+            begun.append(Copy(port, process))
+        for one in begun:
+            wait_until(lambda one=one: is_up(one), seconds=120)  # type: ignore[misc]
+        yield begun
+
+
+def is_up(copy: Copy) -> bool:
+    assert copy.process.poll() is None
+    try:
+        return httpx.get(f"http://127.0.0.1:{copy.port}/api/health", trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+# Those who ask
+
+
+class BrokenOffError(Exception):
+    """An answer ended before it was whole, and the client sees that."""
+
+
+FAILURES = (httpx.HTTPError, BrokenOffError)
+
+
+class Tab:
+    """The page in a browser's tab, as far as questions go."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+        self._session = secrets.token_hex(8)
+        self._numbers: dict[str, int] = {}
+        self.warnings: list[str] = []
+        for one in client.get("/config").raise_for_status().json()["dependencies"]:
+            self._numbers.setdefault(one["api_name"], one["id"])
+
+    def take(self, asked: str) -> str:
+        """Asks, and gives the id under which the conversation is kept, as in the address."""
+        outputs = self._step("take_question", asked, None)
+        [id_] = (one for one in outputs if re.fullmatch("[0-9a-f]{16}", str(one)))
+        return str(id_)
+
+    def finish(self) -> str:
+        """What is drawn of the answer in the end."""
+        self._step("draw_answer", None)
+        return str(self._step("settle", "", None, ""))
+
+    def open(self, id_: str) -> str:
+        """What is drawn of the conversation that the address names."""
+        return str(self._step("come_back", query=f"?conversation={id_}"))
+
+    def _step(self, name: str, *inputs: object, query: str = "") -> list[Any]:
+        sent = {"fn_index": self._numbers[name], "session_hash": self._session, "data": inputs}
+        self._client.post(f"/gradio_api/queue/join{query}", json=sent).raise_for_status()
+        asked = {"session_hash": self._session}
+        with self._client.stream("GET", "/gradio_api/queue/data", params=asked) as response:
+            for line in response.iter_lines():
+                told = json.loads(line[6:] if line.startswith("data: ") else "{}")
+                if told.get("msg") == "log":
+                    self.warnings.append(told["log"])
+                if told.get("msg") == "process_completed":
+                    assert told["success"], told
+                    return list(told["output"]["data"])
+        raise BrokenOffError
+
+
+@dataclass
+class Reader:
+    """Asks one question after the other; what breaks off is asked again."""
+
+    name: str
+    client: httpx.Client
+    answered: list[str] = field(default_factory=list)
+    taken: list[str] = field(default_factory=list)  # of which the page said that they are kept
+    broken: int = 0
+
+    def questions(self) -> Iterator[str]:
+        """Until each is answered."""
+        first = READERS.index(self.name)
+        for at in range(QUESTIONS):
+            asked = question(NAMES[(first + at) % len(NAMES)])
+            while asked not in self.answered:
+                assert self.broken < 5
+                yield asked
+
+    def read_page(self) -> None:
+        """As a browser: when the copy is gone, the page is loaded again."""
+        tab: Tab | None = None
+        id_ = ""
+        for asked in self.questions():
+            try:
+                if tab is None:
+                    tab = Tab(self.client)
+                    shown = tab.open(id_)
+                    assert all(one in shown for one in self.taken)
+                id_ = tab.take(asked)
+                self.taken.append(asked)
+                assert ANSWERS[asked] in tab.finish()
+                assert not tab.warnings
+                self.answered.append(asked)
+            except FAILURES:
+                self.broken += 1
+                tab = None
+
+    def ask_api(self) -> None:
+        """As a program; every second time it has the answer told as it comes."""
+        for asked in self.questions():
+            try:
+                answer = self._streamed(asked) if len(self.answered) % 2 else self._whole(asked)
+                assert answer["text"] == ANSWERS[asked]
+                assert [one["quote"] for one in answer["citations"]] == [ANSWERS[asked]]
+                self.answered.append(asked)
+            except FAILURES:
+                self.broken += 1
+
+    def _whole(self, asked: str) -> dict[str, Any]:
+        answer = self.client.post("/api/ask", json={"question": asked}).raise_for_status()
+        return dict(answer.json())
+
+    def _streamed(self, asked: str) -> dict[str, Any]:
+        name = ""
+        with self.client.stream("POST", "/api/ask/stream", json={"question": asked}) as response:
+            response.raise_for_status()
+            for line in response.iter_lines():
+                key, _, value = line.partition(": ")
+                if key == "event":
+                    name = value
+                if (key, name) == ("data", "done"):
+                    return dict(json.loads(value))
+        raise BrokenOffError
+
+
+def client_of(address: str, token: str) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.Client(base_url=address, headers=headers, timeout=120, trust_env=False)
+
+
+def turns_of(place: Path | str, name: str) -> list[tuple[str, str, str]]:
+    """Question, stage and text of every turn that is kept of that reader."""
+    with closing(History(place, name="default", owner=name)) as history:
+        found = [history.load(kept.id) for kept in history.find()]
+    return [(one.question, one.stage, one.text) for each in found if each for one in each[2]]
+
+
+def test_one_of_two_is_killed_and_nothing_is_lost(
+    place: Path | str, tokens: dict[str, str]
+) -> None:
+    with copies(place) as (first, second), ExitStack() as stack:
+        proxies = [
+            stack.enter_context(relay(first.port, second.port)),
+            stack.enter_context(relay(second.port, first.port)),
+        ]
+        readers = [
+            Reader(name, stack.enter_context(client_of(proxies[at % 2].address, tokens[name])))
+            for at, name in enumerate(READERS)
+        ]
+        with ThreadPoolExecutor(len(readers)) as threads:
+            on_page, by_api = readers[:10], readers[10:]
+            reading = [threads.submit(one.read_page) for one in on_page]
+            reading += [threads.submit(one.ask_api) for one in by_api]
+            wait_until(lambda: sum(len(one.answered) for one in readers) >= 20, seconds=120)
+            first.kill()
+            for ended in reading:
+                ended.result(240)
+        assert second.process.poll() is None
+
+    for one in readers:
+        assert len(one.answered) == QUESTIONS
+    # Whoever was on the copy that stayed has noticed nothing.
+    assert {one.broken for at, one in enumerate(readers) if at % 2 == 1} == {0}
+    assert all(
+        sum(one.broken for at, one in enumerate(some) if at % 2 == 0) >= 3
+        for some in (on_page, by_api)
+    )
+    for one in on_page:
+        kept = turns_of(place, one.name)
+        assert {asked for asked, _, _ in kept} >= set(one.taken)
+        for asked, stage, text in kept:
+            assert asked in one.taken
+            if stage == "answered":
+                assert text == ANSWERS[asked]
+            else:
+                assert stage == "stopped"
+                assert ANSWERS[asked].startswith(text.strip())
+        assert {asked for asked, stage, _ in kept if stage == "answered"} == set(one.answered)
+
+
+@on_postgres
+def test_the_chat_goes_on_without_its_database(
+    place: str, tokens: dict[str, str], cluster: Cluster
+) -> None:
+    one, two, three = list(ANSWERS)[:3]
+    with (
+        copies(place, number=1) as [copy],
+        client_of(f"http://127.0.0.1:{copy.port}", tokens["desk-1"]) as client,
+    ):
+        tab = Tab(client)
+        id_ = tab.take(one)
+        assert ANSWERS[one] in tab.finish()
+        assert not tab.warnings
+        cluster.stop()
+        try:
+            assert tab.take(two) == id_
+            assert ANSWERS[two] in tab.finish()
+        finally:
+            cluster.start()
+        assert tab.warnings
+        assert all("Connection refused" in warning for warning in tab.warnings)
+        assert all(DATABASE_PASSWORD not in warning for warning in tab.warnings)
+        tab.warnings.clear()
+        assert tab.take(three) == id_
+        assert ANSWERS[three] in tab.finish()
+        assert not tab.warnings
+    kept = [(asked, "answered", ANSWERS[asked]) for asked in (one, two, three)]
+    assert turns_of(place, "desk-1") == kept
+
+
+@pytest.mark.parametrize(
+    "goes_on",
+    [False, True],
+)
+def test_a_page_that_meets_another_copy_loses_nothing(
+    goes_on: bool, tmp_path: Path, tokens: dict[str, str]
+) -> None:
+    """Only the copy that a tab began with knows what it shows.
+
+    To another one it is a new tab, unless the browser says which conversation is open in it.
+    """
+    place = tmp_path / "conversations.sqlite"
+    one, two, three = list(ANSWERS)[:3]
+    with copies(place) as (first, second), client_of("", tokens["desk-1"]) as client:
+
+        def at(copy: Copy, id_: str = "") -> None:
+            client.base_url = httpx.URL(f"http://127.0.0.1:{copy.port}")
+            if goes_on:
+                client.headers["Referer"] = f"{client.base_url}?conversation={id_}"
+
+        at(first)
+        tab, cut = Tab(client), Tab(client)
+        id_ = tab.take(one)
+        assert ANSWERS[one] in tab.finish()
+        at(second, id_)
+        other = tab.take(two)
+        assert ANSWERS[two] in tab.finish()
+        assert Tab(client).open(id_).count(ANSWERS[one]) >= 1
+        assert (other == id_) == goes_on
+
+        at(first)
+        begun = cut.take(three)
+        at(second, begun)
+        if goes_on:  # the page is told how it stands, and can be used
+            shown = cut.finish()
+            assert three in shown
+            assert "Stopped." in shown
+    with closing(History(place, name="default", owner="desk-1")) as history:
+        assert {kept.id for kept in history.find()} == {id_, other, begun}
+        titles = {kept.id: kept.title for kept in history.find()}
+    assert (titles[id_], titles[begun]) == (one, three)
+
+
+# In a browser
+
+
+@pytest.mark.skipif(
+    find_browser() is None, reason="no browser: install chromium, or name one in FOOTNOTE_BROWSER"
+)
+@on_postgres
+def test_a_page_whose_copy_is_killed_comes_back_with_its_conversation(
+    place: str, tokens: dict[str, str], tmp_path: Path
+) -> None:
+    executable = find_browser()
+    assert executable
+    with (
+        copies(place, pause=0.05) as (first, second),
+        relay(first.port, second.port) as proxy,
+        open_browser(executable, tmp_path / "profile") as browser,
+    ):
+        page = browser.new_page()
+        page.goto(proxy.address)
+        page.get_by_label("Name").fill(READERS[0])
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        box = page.get_by_label("Your question")
+        box.fill(question("Maple"))
+        box.press("Enter")
+        page.locator("article[aria-busy=false]").wait_for()
+        page.get_by_role("button", name="Ask", exact=True).wait_for()
+        address = page.url
+        assert re.fullmatch(rf"{proxy.address}/\?conversation=[0-9a-f]{{16}}", address)
+        box.fill(slow_question("Cedar"))
+        box.press("Enter")
+        page.locator("article[aria-busy=true]", has_text="counted 102 boats").wait_for()
+
+        first.kill()
+        # The page looks for its server every two seconds or so, finds another, and loads itself.
+        page.locator("article", has_text="Stopped.").wait_for(timeout=30_000)
+        assert page.url == address
+        articles = page.locator("article")
+        assert articles.count() == 2
+        assert said("Maple", 105) in articles.first.inner_text()
+        assert slow_question("Cedar") in page.locator("body").inner_text()
+
+        page.reload()
+        page.locator("article", has_text="Stopped.").wait_for()
+        assert page.url == address  # without logging in again
+        page.get_by_role("link", name="Footnote 1").first.click()
+        page.locator("#shown").wait_for()
+        box.fill(question("Hazel"))
+        box.press("Enter")
+        page.locator("article", has_text=said("Hazel", 106)).wait_for()
+        page.get_by_role("button", name="Ask", exact=True).wait_for()
+        assert page.url == address
+    kept = turns_of(place, READERS[0])
+    assert [(asked, stage) for asked, stage, _ in kept] == [
+        (question("Maple"), "answered"),
+        (slow_question("Cedar"), "stopped"),
+        (question("Hazel"), "answered"),
+    ]
