@@ -5,6 +5,7 @@
     ├── DocumentError    one file, or a whole folder of them, cannot be read
     │   └── PassingError for a reason that is not in the file: it is tried again
     ├── StoreError       an index is missing, damaged, locked, or made with another embedder
+    ├── WorkersError     the workers that build an index cannot be had, or were lost
     ├── QuestionError    a question is empty, too long, or about no document
     ├── HistoryError     the conversations of before cannot be read or written
     └── EvaluationError  a file of questions cannot be read
@@ -32,6 +33,10 @@ class PassingError(DocumentError):
 
 class StoreError(FootnoteError):
     """An index is missing, damaged, locked, or made with another embedding model."""
+
+
+class WorkersError(FootnoteError):
+    """The workers that build an index cannot be had, or were lost."""
 
 
 class QuestionError(FootnoteError):
