@@ -53,6 +53,9 @@ _PROGRAM = Path(__file__).resolve().parents[1]
 _VERSION = (READERS, PASSAGE_SIZE)
 """What must be alike on all machines, with the embedding model, to make one index."""
 
+_TASK = {"num_cpus": 1, "max_retries": TRIES - 1}
+"""What Ray is told of each."""
+
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -85,8 +88,14 @@ class RayWorkers:
     def load(self, files: Iterable[tuple[Path, str]]) -> Iterator[Loaded | DocumentError]:
         """Each file, read and split; one that loses its worker ``TRIES`` times is not read."""
         self._begin()
+        task = ray.remote(**_TASK)(_load)
+
+        def submit(file: File | DocumentError) -> Any:
+            is_there = isinstance(file, File)
+            return task.remote(file, self._ocr, _VERSION) if is_there else ray.put(file)
+
         found = (opened(path, id_, ocr=self._ocr) for path, id_ in files)
-        for result in _in_order(found, self._submit_file, size=_size):
+        for result in _in_order(found, submit, size=_size):
             if isinstance(result, WorkersError):
                 yield PassingError("ends the worker that reads it, perhaps for want of memory")
             else:
@@ -95,17 +104,13 @@ class RayWorkers:
     def embed(self, chunks: Iterable[list[str]]) -> Iterator[Vectors]:
         """The vectors of each chunk. Raises WorkersError if it cannot be had."""
         self._begin()
+        task = ray.remote(**_TASK)(_embed)
         embedder = ray.put(self._embedder)
         digest = self._embedder.digest
-        for result in _in_order(chunks, lambda texts: _embed.remote(embedder, digest, texts)):
+        for result in _in_order(chunks, lambda texts: task.remote(embedder, digest, texts)):
             if isinstance(result, WorkersError):
                 raise result
             yield result
-
-    def _submit_file(self, file: File | DocumentError) -> Any:
-        if isinstance(file, DocumentError):
-            return ray.put(file)
-        return _load.remote(file, self._ocr, _VERSION)
 
     def _begin(self) -> None:
         if not ray.is_initialized():
@@ -174,7 +179,6 @@ _OTHER_VERSION = (
 )
 
 
-@ray.remote(num_cpus=1, max_retries=TRIES - 1)
 def _load(file: File, ocr: bool, version: tuple[int, int]) -> Loaded | DocumentError:
     if version != _VERSION:
         raise WorkersError(_OTHER_VERSION)
@@ -187,7 +191,6 @@ def _sandbox(ocr: bool) -> Sandbox:
     return Sandbox(ocr=ocr)
 
 
-@ray.remote(num_cpus=1, max_retries=TRIES - 1)
 def _embed(embedder: Embedder, digest: str, texts: list[str]) -> Vectors:
     if embedder.digest != digest:
         raise WorkersError(_OTHER_VERSION)

@@ -22,6 +22,7 @@ from index.build import build
 from index.generation import Store
 from index.records import BuildReport, Vectors
 from index.store import current_generation
+from index.worker import File
 from models.errors import WorkersError
 from models.progress import Progress
 from models.resolve import local_path
@@ -99,7 +100,7 @@ def assert_same_index(name: str, other: str) -> None:
 def processes(of: int, kind: str = "") -> list[int]:
     """The processes that ``of`` started, and theirs, whose command line matches ``kind``."""
     listed = subprocess.run(
-        ["ps", "-eo", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
+        ["ps", "-ww", "-eo", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
     ).stdout
     parents: dict[int, int] = {}
     matching = []
@@ -194,6 +195,36 @@ def test_a_lost_worker_loses_and_doubles_nothing(
 
 @pytest.mark.slow
 @needs_ray
+def test_a_lost_machine_of_a_cluster_loses_and_doubles_nothing(folder: Path) -> None:
+    import ray
+    from ray.cluster_utils import Cluster
+
+    from index import workers  # noqa: F401  (before Ray: it sees to it that nothing is sent)
+
+    alone = build(folder, name="alone", embedder=WordEmbedder())
+    node = {"num_cpus": 1, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=node)
+    machine = cluster.add_node(num_cpus=1)
+
+    def lose() -> None:
+        wait_for(lambda: bool(processes(os.getpid(), "ray::_embed")))
+        time.sleep(1)  # so that it embeds, too
+        cluster.remove_node(machine, allow_graceful=False)
+
+    thread = threading.Thread(target=lose)
+    thread.start()
+    address = f"ray={cluster.address}"
+    shared = build(folder, name="shared", workers=address, embedder=SlowEmbedder())
+    thread.join()
+    assert told(shared) == told(alone)
+    assert_same_index("shared", "alone")
+    assert not ray.is_initialized()
+    assert processes(os.getpid(), ".*raylet")  # the cluster is left as it was
+    cluster.shutdown()
+
+
+@pytest.mark.slow
+@needs_ray
 def test_passages_that_end_every_worker_are_an_error(folder: Path) -> None:
     build(folder, embedder=WordEmbedder())
     (folder / "report-07.md").write_text("Report 7, part 7. " + "Another text. " * 9)
@@ -211,16 +242,8 @@ def test_a_file_that_ends_every_worker_is_reported(
 ) -> None:
     from index import workers
 
-    whole = workers._load
-
-    class Load:
-        """Stands in for a file that nothing in this program survives: none is known."""
-
-        def remote(self, file: workers.File, ocr: bool, version: tuple[int, int]) -> object:
-            return (die if file.id == "report-07.md" else whole).remote(file, ocr, version)
-
-    monkeypatch.setattr(workers, "_load", Load())
-    die = workers.ray.remote(max_retries=workers.TRIES - 1)(_die)
+    # Stands in for a file that nothing in this program survives: none is known.
+    monkeypatch.setattr(workers, "_load", _load_but_one)
     report = build(folder, workers="ray", embedder=WordEmbedder())
     (lost,) = [one for one in report.skipped if one.path == "report-07.md"]
     assert lost.reason == "ends the worker that reads it, perhaps for want of memory"
@@ -228,8 +251,12 @@ def test_a_file_that_ends_every_worker_is_reported(
     assert again.added == ("report-07.md",)
 
 
-def _die(*_: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+def _load_but_one(file: File, ocr: bool, version: tuple[int, int]) -> object:
+    from index import workers
+
+    if file.id == "report-07.md":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return workers._load(file, ocr, version)
 
 
 @pytest.mark.slow
