@@ -21,7 +21,8 @@ index: setup  ## Bring the index up to date with its folder
 	@$(BIN)/footnote index
 
 test: setup-dev models browser proxy postgres  ## Set everything up, then run every test, the real models' too
-	$(BIN)/pytest
+	$(BIN)/pytest -q -n auto -m "not real and not slow"
+	$(BIN)/pytest -m "real or slow"
 
 check: lint  ## Linters and the quick tests
 	$(BIN)/pytest -q -n auto -m "not real and not slow"
@@ -90,5 +91,5 @@ clean:  ## Remove what setup installed; models and indexes stay
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed
-	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev,eval,milvus,ocr,postgres]'
+	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev,eval,milvus,ocr,postgres,ray]'
 	@touch $@

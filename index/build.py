@@ -4,7 +4,7 @@ import hashlib
 import random
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -17,12 +17,12 @@ from index.generation import FORMAT, Manifest, Reader, Store, Writer, embedded_t
 from index.load import READERS
 from index.plan import Known, Plan, make_plan
 from index.records import BuildReport, Embedder, Passage, Skipped, Vectors
-from index.sandbox import Sandbox
 from index.sentences import sentence_spans
-from index.split import PASSAGE_SIZE, split
+from index.split import PASSAGE_SIZE
 from index.stores import open_store
 from index.vectors import is_exact
-from models.errors import DocumentError, StoreError
+from index.worker import Alone, Loaded, Workers
+from models.errors import DocumentError, StoreError, WorkersError
 from models.progress import OnProgress, Progress
 
 SHIPPED_CORPUS = Path(__file__).resolve().parents[1] / "corpus"
@@ -42,6 +42,7 @@ def build(
     store: Store | str | None = None,
     ocr: bool | None = None,
     dry_run: bool = False,
+    workers: str | None = None,
     embedder: Embedder | None = None,
     on_progress: OnProgress | None = None,
 ) -> BuildReport:
@@ -52,10 +53,12 @@ def build(
     ``ocr`` has Tesseract read images and scanned PDFs; by default as the last time. With
     ``dry_run`` nothing is written: the report says what a build would do, as far as that
     can be told without reading the new files. One unreadable file never stops the rest; the
-    report says why it was skipped. Raises DocumentError if the folder is missing or holds
-    no readable document (the index stays as it was), StoreError if another process builds
-    this index or it cannot be written, ModelError if the embedding model is not on this
-    machine.
+    report says why it was skipped. ``workers`` shares the work out: "ray" among processes on
+    all cores of this machine, "ray=HOST:PORT" among the machines of that Ray cluster; the index
+    is the same. Raises DocumentError if the folder is missing or holds no readable document (the
+    index stays as it was), StoreError if another process builds this index or it cannot be
+    written, ModelError if the embedding model is not on this machine, WorkersError if workers
+    are wanted that cannot be had, or were lost.
     """
     started = time.monotonic()
     embedder = embedder or SentenceEmbedder()
@@ -77,13 +80,19 @@ def build(
             is_done = reused and plan.is_empty and reused.manifest.folder == str(folder)
             if dry_run or is_done:
                 return _report(folder, plan, old.manifest.passages if old else 0, 0, started)
-            with store.writer(name) as writer:
+            with (
+                _open_workers(workers, embedder, report, ocr=ocr) as hands,
+                store.writer(name) as writer,
+            ):
                 # 2. Every document's passages, from the old index where nothing changed.
-                digests = _write_documents(writer, folder, plan, reused, report, ocr=ocr)
+                found = _found(folder, plan, reused, hands)
+                digests = _write_documents(writer, plan, found, report)
                 if not writer.documents:
                     raise DocumentError(_nothing_to_read(folder, plan.skipped))
                 # 3. A vector for each passage; only new text is embedded.
-                vectors, embedded = _vectors(writer, digests, reused, embedder, report)
+                vectors, embedded = _vectors(
+                    writer, digests, reused, hands, report, dimension=embedder.dimension
+                )
                 # 4. What finds them again; one rename makes it the index.
                 writer.publish(
                     vectors,
@@ -95,6 +104,25 @@ def build(
         finally:
             if old:
                 old.close()
+
+
+def _open_workers(
+    workers: str | None, embedder: Embedder, on_progress: OnProgress, *, ocr: bool
+) -> AbstractContextManager[Workers]:
+    """Who reads, splits and embeds: without ``workers`` this process alone."""
+    if not workers:
+        return Alone(embedder, ocr=ocr)
+    kind, _, address = workers.partition("=")
+    if kind != "ray":
+        raise WorkersError(f"There are no workers “{workers}”: give ray or ray=HOST:PORT.")
+    try:
+        from index.workers import RayWorkers  # noqa: PLC0415  (start-up time)
+    except ModuleNotFoundError as error:
+        raise WorkersError(
+            f'The library {error.name} for --workers is missing: run "pip install '
+            "'footnote[ray]'\"."
+        ) from error
+    return RayWorkers(address, embedder, ocr=ocr, on_progress=on_progress)
 
 
 def _known(old: Reader | None, *, with_problems: bool) -> Known:
@@ -119,39 +147,42 @@ def _is_made_alike(manifest: Manifest, embedder: Embedder, *, ocr: bool) -> bool
     ) == (embedder.digest, PASSAGE_SIZE, READERS, ocr)  # fmt: skip
 
 
+def _found(
+    folder: Path, plan: Plan, old: Reader | None, workers: Workers
+) -> Iterator[tuple[str, Loaded | DocumentError]]:
+    """Every document of the plan, by id: out of the old index, or read by the workers."""
+    stored = {id_: plan.renamed.get(id_, id_) for id_ in (*plan.unchanged, *plan.renamed)}
+    ids = list(plan.digests)
+    # Their own digests are taken again: a file may have changed since the plan.
+    loaded = workers.load((folder / id_, id_) for id_ in ids if not old or id_ not in stored)
+    for id_ in ids:
+        if old and id_ in stored:
+            yield id_, Loaded(*old.stored(stored[id_]))
+        else:
+            yield id_, next(loaded)
+
+
 def _write_documents(
     writer: Writer,
-    folder: Path,
     plan: Plan,
-    old: Reader | None,
+    found: Iterator[tuple[str, Loaded | DocumentError]],
     on_progress: OnProgress,
-    *,
-    ocr: bool,
 ) -> list[bytes]:
     """Writes every readable document; gives the digest of each passage, in order of the rows.
 
     A file that turns out unreadable moves from the plan's lists to its skipped ones.
     """
     digests: list[bytes] = []
-    unchanged = set(plan.unchanged)
-    with Sandbox(ocr=ocr) as sandbox:
-        for number, id_ in enumerate(list(plan.digests), start=1):
-            old_id = plan.renamed.get(id_, id_ if id_ in unchanged else None)
-            try:
-                if old and old_id:
-                    document, passages = old.stored(old_id)
-                else:
-                    # Its own digest is taken again: the file may have changed since the plan.
-                    document = sandbox.load(folder / id_, id=id_)
-                    passages = tuple(split(document))
-            except DocumentError as error:
-                plan.skip(id_, error)
-                continue
-            document = replace(document, id=id_, copies=plan.copies.get(id_, ()))
-            batch = [_digest(passage) for passage in passages]
-            writer.add(document, passages, batch)
-            digests += batch
-            on_progress(Progress("Reading documents", number, len(plan.digests), "documents"))
+    total = len(plan.digests)
+    for number, (id_, one) in enumerate(found, start=1):
+        if isinstance(one, DocumentError):
+            plan.skip(id_, one)
+            continue
+        document = replace(one.document, id=id_, copies=plan.copies.get(id_, ()))
+        batch = [_digest(passage) for passage in one.passages]
+        writer.add(document, one.passages, batch)
+        digests += batch
+        on_progress(Progress("Reading documents", number, total, "documents"))
     for sha256, reason in plan.problems.items():
         writer.add_problem(sha256, reason)
     writer.add_skipped(plan.skipped)
@@ -167,11 +198,13 @@ def _vectors(
     writer: Writer,
     digests: list[bytes],
     old: Reader | None,
-    embedder: Embedder,
+    workers: Workers,
     on_progress: OnProgress,
+    *,
+    dimension: int,
 ) -> tuple[Vectors, int]:
     """The vectors of all passages, float32 (n, d), and how many texts were embedded."""
-    vectors = np.empty((len(digests), embedder.dimension), dtype=np.float32)
+    vectors = np.empty((len(digests), dimension), dtype=np.float32)
     first_rows: dict[bytes, int] = {}  # of each new text; the same text can come again
     for chunk in _chunks(list(range(len(digests))), _CHUNK):
         wanted = [digests[row] for row in chunk]
@@ -182,11 +215,13 @@ def _vectors(
             else:
                 first_rows.setdefault(digest, row)
     done = 0
-    texts = writer.texts(list(first_rows.values()))
-    for chunk in _chunks(list(first_rows.values()), _CHUNK):
-        vectors[chunk] = embedder.embed(list(islice(texts, len(chunk))))
+    rows = list(first_rows.values())
+    texts = writer.texts(rows)
+    chunks = (list(islice(texts, len(chunk))) for chunk in _chunks(rows, _CHUNK))
+    for chunk, found in zip(_chunks(rows, _CHUNK), workers.embed(chunks), strict=True):
+        vectors[chunk] = found
         done += len(chunk)
-        on_progress(Progress("Embedding passages", done, len(first_rows), "passages"))
+        on_progress(Progress("Embedding passages", done, len(rows), "passages"))
     for row, digest in enumerate(digests):
         if first_rows.get(digest, row) != row:
             vectors[row] = vectors[first_rows[digest]]

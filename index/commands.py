@@ -22,6 +22,12 @@ store_option = click.option(
     help="Keep the index in Milvus: http://HOST:19530, or a file that ends with .db.",
 )
 
+workers_option = click.option(
+    "--workers",
+    metavar="ray[=HOST:PORT]",
+    help="Share the work out with Ray: among this machine's cores, or those of a cluster.",
+)
+
 
 @click.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
@@ -35,6 +41,7 @@ store_option = click.option(
     default=None,
     help="Read images and scanned PDFs with Tesseract.  [default: as the last time]",
 )
+@workers_option
 def index(  # noqa: PLR0917  (click gives them by name)
     folder: Path | None,
     name: str,
@@ -43,6 +50,7 @@ def index(  # noqa: PLR0917  (click gives them by name)
     strict: bool,
     watch: bool,
     ocr: bool | None,
+    workers: str | None,
 ) -> None:
     """Bring the index up to date with FOLDER.
 
@@ -56,7 +64,13 @@ def index(  # noqa: PLR0917  (click gives them by name)
 
     with progress_bar() as on_progress:
         report = build(
-            folder, name=name, store=store, ocr=ocr, dry_run=dry_run, on_progress=on_progress
+            folder,
+            name=name,
+            store=store,
+            ocr=ocr,
+            dry_run=dry_run,
+            workers=workers,
+            on_progress=on_progress,
         )
     if dry_run:
         click.echo("A dry run: nothing was written. A build would find this.")
@@ -67,10 +81,10 @@ def index(  # noqa: PLR0917  (click gives them by name)
             "report names, or leave it out with .footnoteignore."
         )
     if watch:
-        _watch(report.folder, name, store)
+        _watch(report.folder, name, store, workers)
 
 
-def _watch(folder: Path, name: str, store: str | None) -> None:
+def _watch(folder: Path, name: str, store: str | None, workers: str | None) -> None:
     """Builds again after each change below ``folder``, until Ctrl-C."""
     from watchfiles import DefaultFilter, watch  # noqa: PLC0415  (start-up time)
 
@@ -80,7 +94,9 @@ def _watch(folder: Path, name: str, store: str | None) -> None:
     for _ in watch(folder, watch_filter=DefaultFilter(), raise_interrupt=True):
         try:
             with progress_bar() as on_progress:
-                report = build(folder, name=name, store=store, on_progress=on_progress)
+                report = build(
+                    folder, name=name, store=store, workers=workers, on_progress=on_progress
+                )
         except (DocumentError, StoreError) as error:  # empty for a moment, or being built
             click.echo(f"footnote: {error}", err=True)
             continue

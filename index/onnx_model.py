@@ -49,7 +49,7 @@ class Encoder:
         except Exception as error:  # its errors have no common type, and some have none at all
             raise ValueError(f"{path.name} cannot be used ({error})") from error
         self._names = [output.name for output in self._session.get_outputs()]
-        self._threads = ThreadPoolExecutor(os.cpu_count(), "embed")
+        self._threads = ThreadPoolExecutor(_cores(), "embed")
 
     def embed(self, texts: list[str]) -> Vectors:
         """Vectors of ``texts``: float32, (len(texts), d), unit length."""
@@ -91,6 +91,12 @@ class Encoder:
         (name,) = (one.name for one in self._session.get_inputs())
         found = self._session.run(self._names, {name: ids})
         return {name: values[0] for name, values in zip(self._names, found, strict=True)}
+
+
+def _cores() -> int | None:
+    """How many cores are this process's own: of several on one machine, each is told a share."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdecimal() and int(told) else os.cpu_count()
 
 
 def _vector(states: NDArray[np.float32]) -> Vectors:

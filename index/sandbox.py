@@ -69,8 +69,11 @@ class Sandbox:
         """The same as ``index.load.load_document``; DocumentError also if its limits are passed."""
         if reason := reason_not_to_read(path, ocr=self._ocr):
             raise DocumentError(reason)
-        data = file_bytes(path)
-        asked = {"suffix": path.suffix.lower(), "id": id, "bytes": len(data)}
+        return self.read(file_bytes(path), suffix=path.suffix.lower(), id=id)
+
+    def read(self, data: bytes, *, suffix: str, id: str) -> Document:  # noqa: A002
+        """The same as ``index.load.read_document``; DocumentError also if its limits are passed."""
+        asked = {"suffix": suffix, "id": id, "bytes": len(data)}
         answer = self._ask(asked, data)
         if "error" in answer:
             raise (PassingError if answer["is_passing"] else DocumentError)(answer["error"])

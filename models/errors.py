@@ -5,6 +5,7 @@
     ├── DocumentError    one file, or a whole folder of them, cannot be read
     │   └── PassingError for a reason that is not in the file: it is tried again
     ├── StoreError       an index is missing, damaged, locked, or made with another embedder
+    ├── WorkersError     the workers that build an index cannot be had, or were lost
     ├── QuestionError    a question is empty, too long, or about no document
     ├── BusyError        too many questions wait already
     ├── TimeLimitError   a stage of an answer took longer than it may
@@ -36,6 +37,10 @@ class PassingError(DocumentError):
 
 class StoreError(FootnoteError):
     """An index is missing, damaged, locked, or made with another embedding model."""
+
+
+class WorkersError(FootnoteError):
+    """The workers that build an index cannot be had, or were lost."""
 
 
 class QuestionError(FootnoteError):

@@ -44,6 +44,9 @@ from rag.topic import told_about
 _LONGEST_QUESTION = 400
 """Words. A longer one would crowd out the passages."""
 
+_MOST_CHARACTERS = 4000
+"""Of a question: some patterns take for ever over one endless word."""
+
 _ANSWER_TOKENS = 200
 
 _SURE = -0.2
@@ -419,5 +422,10 @@ def check_question(question: str) -> str:
         raise QuestionError(
             f"The question has {words:,} words, more than the {_LONGEST_QUESTION} that can be "
             "read with the passages: shorten it."
+        )
+    if len(question) > _MOST_CHARACTERS:
+        raise QuestionError(
+            f"The question has {len(question):,} characters, more than the {_MOST_CHARACTERS:,} "
+            "that are read: shorten it."
         )
     return question

@@ -271,6 +271,11 @@ def test_a_very_long_question_is_an_error() -> None:
         chat()[0].ask("word " * 10_000)
 
 
+def test_a_word_without_an_end_is_an_error() -> None:
+    with pytest.raises(QuestionError, match="200,000 characters, more than the 4,000"):
+        chat()[0].ask("a" * 200_000)
+
+
 def test_documents_indexed_anew_are_asked_from_the_next_question_on() -> None:
     conversation, search, _ = chat(
         "The planes carried 35 tons of cargo.", "The planes carried 99 tons of cargo."
