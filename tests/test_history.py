@@ -150,6 +150,13 @@ def test_of_what_is_deleted_nothing_stays_in_the_file(tmp_path: Path) -> None:
     assert b"secret" not in (tmp_path / "c.sqlite").read_bytes()
 
 
+def test_nobody_else_at_the_machine_reads_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "data" / "conversations.sqlite"
+    with closing(History(file, name="default")) as history:
+        history.save("a1", "Planes", [turn("Who came?")])
+    assert file.stat().st_mode & 0o077 == 0
+
+
 def test_a_file_may_be_moved_away_meanwhile(tmp_path: Path) -> None:
     history = History(tmp_path / "c.sqlite", name="default")
     history.save("a1", "Planes", [turn("Who came?")])
