@@ -96,7 +96,7 @@ class Database:
         try:
             if self._file:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
-                self._file.touch(mode=0o600)  # others at this machine are to read nobody's questions
+                self._file.touch(mode=0o600)  # nobody else at this machine is to read it
             elif not self._has_table:
                 with self._engine.begin() as connection:
                     _make_table(connection)
