@@ -99,6 +99,7 @@ def test_of_what_a_question_leans_on_little_is_read(team: Team, client: httpx.Cl
     after = {"question": "q" * 400_000, "text": "t. " * 150_000}
     answered = client.post("/api/ask", json={"question": "And how many of them?", "after": after})
     assert answered.status_code == 200
+    assert len(answered.json()["query"]) < 10_000
     before = {"role": "user", "content": "q " * 90_000}
     for said in ("x" + " " * 300_000 + "y", "[1]" * 100_000, "[" * 300_000, "\n\n[1] “" * 50_000):
         reply = {"role": "assistant", "content": said}
