@@ -57,7 +57,6 @@ _TASK = {"num_cpus": 1, "max_retries": TRIES - 1}
 """What Ray is told of each."""
 
 _Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
 
 
 class RayWorkers:
@@ -87,7 +86,6 @@ class RayWorkers:
 
     def load(self, files: Iterable[tuple[Path, str]]) -> Iterator[Loaded | DocumentError]:
         """Each file, read and split; one that loses its worker ``TRIES`` times is not read."""
-        self._begin()
         task = ray.remote(**_TASK)(_load)
 
         def submit(file: File | DocumentError) -> Any:
@@ -95,7 +93,7 @@ class RayWorkers:
             return task.remote(file, self._ocr, _VERSION) if is_there else ray.put(file)
 
         found = (opened(path, id_, ocr=self._ocr) for path, id_ in files)
-        for result in _in_order(found, submit, size=_size):
+        for result in self._in_order(found, submit, size=_size):
             if isinstance(result, WorkersError):
                 yield PassingError("ends the worker that reads it, perhaps for want of memory")
             else:
@@ -103,50 +101,51 @@ class RayWorkers:
 
     def embed(self, chunks: Iterable[list[str]]) -> Iterator[Vectors]:
         """The vectors of each chunk. Raises WorkersError if it cannot be had."""
-        self._begin()
         task = ray.remote(**_TASK)(_embed)
-        embedder = ray.put(self._embedder)
-        digest = self._embedder.digest
-        for result in _in_order(chunks, lambda texts: task.remote(embedder, digest, texts)):
+        embedder, digest = self._embedder, self._embedder.digest
+        for result in self._in_order(chunks, lambda texts: task.remote(embedder, digest, texts)):
             if isinstance(result, WorkersError):
                 raise result
             yield result
 
-    def _begin(self) -> None:
+    def _in_order(
+        self,
+        items: Iterable[_Item],
+        submit: Callable[[_Item], Any],
+        *,
+        size: Callable[[_Item], int] = lambda _: 0,
+    ) -> Iterator[Any]:
+        """The result of each item's task in the items' order; WorkersError of one that was lost.
+
+        Items are taken as tasks end, so that not too much is under way.
+        """
+        limit = 0
+        under_way: deque[tuple[Any, int]] = deque()
+        bytes_under_way = 0
+        for item in items:
+            limit = limit or _UNDER_WAY * self._begin()
+            while under_way and (
+                len(under_way) >= limit or bytes_under_way + size(item) > _BYTES_UNDER_WAY
+            ):
+                task, its_bytes = under_way.popleft()
+                yield _result(task)
+                bytes_under_way -= its_bytes
+            under_way.append((submit(item), size(item)))
+            bytes_under_way += size(item)
+        while under_way:
+            yield _result(under_way.popleft()[0])
+
+    def _begin(self) -> int:
+        """Sees to it that Ray runs; how many workers it has."""
         if not ray.is_initialized():
             self._on_progress(Progress("Starting Ray", 0, 0, "workers"))
             self._ours = self._ours or _Session()
             self._ours.begin(self._address)
+        return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
 def _size(file: File | DocumentError) -> int:
     return len(file.data) if isinstance(file, File) else 0
-
-
-def _in_order(
-    items: Iterable[_Item],
-    submit: Callable[[_Item], Any],
-    *,
-    size: Callable[[_Item], int] = lambda _: 0,
-) -> Iterator[Any]:
-    """The result of each item's task in the items' order; WorkersError of one that was lost.
-
-    Items are taken as tasks end, so that not too much is under way.
-    """
-    limit = _UNDER_WAY * max(1, int(ray.cluster_resources().get("CPU", 1)))
-    under_way: deque[tuple[Any, int]] = deque()
-    bytes_under_way = 0
-    for item in items:
-        while under_way and (
-            len(under_way) >= limit or bytes_under_way + size(item) > _BYTES_UNDER_WAY
-        ):
-            task, its_bytes = under_way.popleft()
-            yield _result(task)
-            bytes_under_way -= its_bytes
-        under_way.append((submit(item), size(item)))
-        bytes_under_way += size(item)
-    while under_way:
-        yield _result(under_way.popleft()[0])
 
 
 def _result(task: Any) -> Any:

@@ -120,10 +120,6 @@ def processes(of: int, kind: str = "") -> list[int]:
     return [pid for pid in matching if is_below(pid)]
 
 
-def sessions() -> set[Path]:
-    return {path for path in Path("/tmp").glob("footnote-*") if list(path.glob("session_*"))}  # noqa: S108
-
-
 @contextmanager
 def killed(kinds: list[str]) -> Iterator[list[int]]:
     """Kills a worker at each of those tasks, one after the other, never the same one twice."""
@@ -149,13 +145,24 @@ def killed(kinds: list[str]) -> Iterator[list[int]]:
 @pytest.mark.slow
 @needs_ray
 def test_workers_build_the_same_index(folder: Path) -> None:
-    before = sessions()
     on_sigterm = signal.getsignal(signal.SIGTERM)
     alone = build(folder, name="alone", embedder=WordEmbedder())
     stages: list[Progress] = []
+    addresses: set[str] = set()
+    sessions: set[Path] = set()
+
+    def on_progress(progress: Progress) -> None:
+        import ray
+
+        stages.append(progress)
+        if progress.stage == "Embedding passages":
+            addresses.update(node["NodeManagerAddress"] for node in ray.nodes())
+            sessions.add(Path(ray._private.worker._global_node.get_session_dir_path()))
+
     shared = build(
-        folder, name="shared", workers="ray", embedder=WordEmbedder(), on_progress=stages.append
+        folder, name="shared", workers="ray", embedder=WordEmbedder(), on_progress=on_progress
     )
+    assert addresses == {"127.0.0.1"}  # nobody else reaches it
     assert told(shared) == told(alone)
     assert shared.documents > 30
     assert {one.path for one in shared.skipped} >= {"broken.pdf", "empty.txt", "noise.docx"}
@@ -174,8 +181,13 @@ def test_workers_build_the_same_index(folder: Path) -> None:
     assert changes[0] == changes[1]
     assert changes[1].embedded_passages == 1
     assert_same_index("shared", "alone")
+    stages.clear()
+    (folder / "report-08.md").unlink()
+    build(folder, name="shared", workers="ray", embedder=WordEmbedder(), on_progress=stages.append)
+    assert "Starting Ray" not in {one.stage for one in stages}  # for nothing is new
     assert processes(os.getpid(), r"ray::|.*(raylet|gcs_server|index\.sandbox)") == []
-    assert sessions() == before
+    (session,) = sessions
+    assert not session.parent.exists()
     assert signal.getsignal(signal.SIGTERM) == on_sigterm
 
 
@@ -343,6 +355,18 @@ def test_workers_that_are_not_there_are_an_error(folder: Path, workers: str, mes
         free = server.getsockname()[1]
     with pytest.raises(WorkersError, match=message):
         build(folder, workers=workers.format(free=free), embedder=WordEmbedder())
+
+
+@needs_ray
+def test_a_worker_with_another_version_is_told() -> None:
+    pytest.importorskip("ray", reason="the extra ray is not installed")
+    from index import workers
+
+    file = File("a.txt", ".txt", b"A text.")
+    with pytest.raises(WorkersError, match="install the same one on every machine"):
+        workers._load(file, False, (0, 0))
+    with pytest.raises(WorkersError, match="install the same one on every machine"):
+        workers._embed(WordEmbedder(), "1" * 64, ["A text."])
 
 
 def test_a_missing_library_names_the_command(
