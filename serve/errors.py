@@ -15,6 +15,7 @@ from models.errors import (
     StoppingError,
     StoreError,
     TimeLimitError,
+    WorkersError,
 )
 
 _STATUSES: dict[type[FootnoteError], int] = {
@@ -26,6 +27,7 @@ _STATUSES: dict[type[FootnoteError], int] = {
     HistoryError: 503,
     AccountError: 503,
     StoppingError: 503,
+    WorkersError: 503,
     TimeLimitError: 504,
 }
 

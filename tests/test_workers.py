@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from index import onnx_model
 from index.build import build
 from index.generation import Store
 from index.records import BuildReport, Vectors
@@ -355,6 +356,19 @@ def test_workers_that_are_not_there_are_an_error(folder: Path, workers: str, mes
         free = server.getsockname()[1]
     with pytest.raises(WorkersError, match=message):
         build(folder, workers=workers.format(free=free), embedder=WordEmbedder())
+
+
+def test_ray_is_imported_only_when_it_is_wanted() -> None:
+    code = "import sys, index.build, index.commands; sys.exit('ray' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("told", "used"), [("1", 1), ("3", 3), ("", None), ("all", None)])
+def test_a_worker_embeds_on_its_own_cores_alone(
+    told: str, used: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", told)  # as Ray does, with a task's cores
+    assert onnx_model._cores() == (used or os.cpu_count())
 
 
 @needs_ray
