@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev models browser proxy postgres chat index test check lint format formats scale retrieval answers screenshots clean
+.PHONY: help setup setup-dev models browser proxy postgres chat index test check lint format formats scale retrieval answers screenshots audit clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -74,6 +74,12 @@ answers: setup-dev  ## Measure the answers on questions of SQuAD that the refusa
 	$(BIN)/footnote eval evaluation/held-out --only answerable --sample 200 --output evaluation/answerable
 	$(BIN)/footnote eval evaluation/held-out --only answerable --without-gold --sample 200 --output evaluation/without-gold
 	$(BIN)/footnote eval evaluation/held-out --only unanswerable --sample 200 --output evaluation/unanswerable
+
+audit: setup  ## Look the pinned versions up in the published advisories (asks the network)
+	$(BIN)/python -m venv --clear .venv/audit
+	.venv/audit/bin/pip install --quiet pip-audit==2.10.1
+	sed 's/+[a-z0-9.]*//' constraints.txt > .venv/audit/pinned.txt
+	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement .venv/audit/pinned.txt
 
 clean:  ## Remove what setup installed; models and indexes stay
 	rm -rf .venv

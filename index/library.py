@@ -238,7 +238,8 @@ def _free(folder: Path, name: str) -> Path:
     """``name`` below ``folder``, with a number if it is taken."""
     wanted = folder / Path(name).name
     place, number = wanted, 2
-    while place.exists():
+    # A link that leads nowhere would be written through.
+    while place.exists() or place.is_symlink():
         place = wanted.with_stem(f"{wanted.stem} ({number})")
         number += 1
     return place

@@ -58,7 +58,8 @@ class Accounts:
 
     def __init__(self, file: Path | None = None, *, hasher: PasswordHasher | None = None) -> None:
         """``file`` is made with the first user; without one, it is in the user's data folder."""
-        self._file = UserFile(file or users_file())
+        self.file = file or users_file()
+        self._file = UserFile(self.file)
         self._hasher = hasher or PasswordHasher()
 
     # Who is it?

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -15,8 +16,9 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
+from index.folder import ignored, is_hidden
 from index.library import Library
-from models.errors import FootnoteError
+from models.errors import AccountError, FootnoteError
 from serve import api, completions
 from serve.access import Access
 from serve.desk import Desk
@@ -57,7 +59,12 @@ class About:
 def application(
     desk: Desk, history: History, library: Library, *, access: Access, about: About
 ) -> ASGIApp:
-    """The application: ``desk`` answers, and ``access`` says whom."""
+    """The application: ``desk`` answers, and ``access`` says whom.
+
+    Raises AccountError if the file of the users would be indexed, which every reader can read.
+    """
+    if access.accounts:
+        _check_apart(access.accounts.file, library.folder)
     tools = tool_server(desk, user=lambda: NOBODY)
 
     @asynccontextmanager
@@ -108,6 +115,18 @@ def application(
     )
     _mount(app, page)
     return Logged(Gate(app, access), desk.metrics, also=_NOT_ROUTED)
+
+
+def _check_apart(file: Path, folder: Path) -> None:
+    file, folder = file.resolve(), folder.resolve()
+    if not file.is_relative_to(folder):
+        return
+    place = file.relative_to(folder)
+    if not (any(map(is_hidden, place.parts)) or ignored(folder).match_file(place)):
+        raise AccountError(
+            f"The users in “{file}” lie in the folder of the documents, where every reader could "
+            f"read them: set FOOTNOTE_HOME to a folder outside of “{folder}”."
+        )
 
 
 def _mount(app: FastAPI, page: gr.Blocks) -> None:

@@ -15,7 +15,8 @@ _AFTERWARDS = 5
 """Seconds in which what is open may end when all answers have; then it is cut off."""
 
 _STALLED = 20
-"""Seconds for which a client may take nothing of what it is sent; then it is cut off."""
+"""Seconds for which a client may take nothing of what it is sent, or have a request begun but for
+its body; then it is cut off."""
 
 _KEPT_OPEN = 75
 """Seconds that a connection may rest: longer than clients and proxies keep theirs, so that none
@@ -38,7 +39,7 @@ class _Server(uvicorn.Server):
     ) -> None:
         super().__init__(config)
         self._line, self._grace, self._on_listening = line, grace, on_listening
-        self._stalled: dict[Any, float] = {}  # connections, and since when they take nothing
+        self._stalled: dict[Any, float] = {}  # connections, and since when they do nothing
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -53,14 +54,15 @@ class _Server(uvicorn.Server):
     def _cut_off_stalled(self) -> None:
         """Else they would hold their connections, and what they are sent, for as long as they like.
 
-        Also those that the server has closed already, which happens only when all is sent.
+        Also those that the server has closed already, which happens only when all is sent; and
+        those on which nothing comes, or not the whole head of a request.
         """
         now = time.monotonic()
         connections: set[Any] = set(self.server_state.connections)
         self._stalled = {
             one: self._stalled.get(one, now)
             for one in connections
-            if one.flow.write_paused or one.transport.is_closing()
+            if one.flow.write_paused or one.transport.is_closing() or _is_silent(one)
         }
         for one, since in self._stalled.items():
             if now > since + _STALLED:
@@ -73,6 +75,12 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
         # Else the signal would be raised once more, and kill what has ended as it was told.
         self._captured_signals.clear()
+
+
+def _is_silent(connection: Any) -> bool:
+    """Whether it neither has a request nor rests after one, for which uvicorn has a limit."""
+    has_request = connection.cycle is not None and not connection.cycle.response_complete
+    return not has_request and connection.timeout_keep_alive_task is None
 
 
 def server(

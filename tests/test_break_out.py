@@ -11,6 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from index.build import build
+from index.library import Library
+from models.errors import AccountError
+from serve.access import Access
+from serve.app import About, application
+from tests.fakes import WordEmbedder
 from tests.team import CANARY, KEEPER, QUESTION, READERS, Tab, Team, serving, uploaded
 
 FIRST, _ = READERS
@@ -208,6 +214,46 @@ def test_no_link_in_the_folder_is_read(team: Team, beside: dict[str, str]) -> No
         assert report["skipped"] == [{"path": LINK, "reason": "is a link out of the folder"}]
         assert_silent(team, client.get("/api/search", params={"query": "word"}).text)
         assert_silent(team, client.get(f"/api/documents/{LINK}").text)
+
+
+@pytest.mark.slow
+def test_the_users_may_not_lie_among_the_documents(team: Team) -> None:
+    """They are JSON, which is indexed; a hidden folder, and what is left out, is not."""
+    library, access = Library("users", embedder=WordEmbedder()), Access(team.accounts)
+    about = About("users", "scripted")
+
+    def serve(folder: Path) -> None:
+        build(folder, name="users", embedder=WordEmbedder())
+        application(team.desk, team.history, library, access=access, about=about)
+
+    with pytest.raises(AccountError, match="lie in the folder of the documents, where every read"):
+        serve(team.home)
+    with pytest.raises(AccountError, match="FOOTNOTE_HOME to a folder outside of “"):
+        serve(team.home.parent)
+    (team.home / ".footnoteignore").write_text("/users.json\n")
+    serve(team.home)
+    (team.home / ".footnoteignore").unlink()
+
+
+def test_what_people_ask_is_read_by_nobody_else_on_the_machine(team: Team) -> None:
+    with team.client(FIRST) as client:
+        Tab(client).quick("take_question", QUESTION, None)
+    [one] = team.history.of(FIRST).find()
+    team.history.of(FIRST).delete(one.id)
+    for name in ("conversations.sqlite", "users.json", "users.json.lock"):
+        assert (team.home / name).stat().st_mode & 0o077 == 0
+
+
+def test_what_is_added_is_not_written_through_a_link(team: Team) -> None:
+    outside, link = team.home / "outside.md", team.folder / "ghost.md"
+    link.symlink_to(outside)
+    try:
+        with team.client(KEEPER) as client:
+            client.post("/api/documents", files={"files": ("ghost.md", b"New.")})
+        assert not outside.exists()
+    finally:
+        for file in (outside, link, team.folder / "ghost (2).md"):
+            file.unlink(missing_ok=True)
 
 
 UPLOADED = [

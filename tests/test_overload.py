@@ -3,9 +3,11 @@
 import gzip
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,11 +15,15 @@ from urllib.parse import urlsplit
 import gradio as gr
 import httpx
 import pytest
+from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 
+from rag.line import Line
 from serve.held import Held
 from serve.refusal import Refusal
+from serve.server import server
 from serve.unread import Unread
+from tests.browser import free_port
 from tests.serving import wait_until
 from tests.team import ANSWER, KEEPER, QUESTION, READERS, Tab, Team, serving
 
@@ -203,6 +209,15 @@ def test_what_is_no_request_is_refused(client: httpx.Client, path: str, body: by
     assert len(answered.content) < 5000
 
 
+def test_tools_are_called_one_at_a_time(client: httpx.Client) -> None:
+    arguments = {"name": "search", "arguments": {"query": "planes"}}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": arguments}
+    headers = {"accept": "application/json, text/event-stream"}
+    answered = client.post("/mcp", json=[call] * 1000, headers=headers)
+    assert answered.status_code == 400
+    assert ANSWER not in answered.text
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
 def test_nothing_is_unpacked(client: httpx.Client, encoding: str) -> None:
     bomb = gzip.compress(json.dumps({"question": "a" * 10_000_000}).encode())
@@ -324,6 +339,38 @@ def test_who_sends_slowly_is_let_go_and_keeps_nobody_waiting(tmp_path: Path) -> 
             assert client.post("/api/ask", json={"question": QUESTION}).status_code == 200
         for one in slow:
             assert one.recv(1000).startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.slow
+def test_who_sends_no_whole_head_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serve.server._STALLED", 0.5)
+    run = server(PlainTextResponse("Here."), Line(), host="127.0.0.1", port=free_port(), grace=0)
+    run.config.lifespan = "off"
+    thread = threading.Thread(target=run.run)
+    thread.start()
+    try:
+        wait_until(lambda: run.started)
+        place = ("127.0.0.1", run.config.port)
+        with ExitStack() as stack:
+            silent, begun = (
+                stack.enter_context(socket.create_connection(place, timeout=SECONDS))
+                for _ in range(2)
+            )
+            begun.sendall(b"GET / HTTP/1.1\r\nHost: 127.0")
+            resting = HTTPConnection(*place, timeout=SECONDS)
+            stack.callback(resting.close)
+            resting.auto_open = False  # the one connection is to stay
+            resting.connect()
+            for _ in range(2):
+                resting.request("GET", "/")
+                assert resting.getresponse().read() == b"Here."
+                for one in (silent, begun):
+                    with suppress(ConnectionResetError):
+                        assert one.recv(1000) == b""
+                time.sleep(1)
+    finally:
+        run.should_exit = True
+        thread.join(SECONDS)
 
 
 @pytest.mark.slow
