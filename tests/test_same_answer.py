@@ -66,7 +66,7 @@ def address(home: Path) -> Iterator[str]:
         assert shown
         yield shown[0]
         process.terminate()
-        process.wait(60)
+        process.wait(120)
         late.cancel()
     assert process.returncode == 0
 
@@ -96,9 +96,9 @@ def test_as_events(address: str, expected: AnswerRecord) -> None:
     with httpx.stream("POST", f"{address}/api/ask/stream", json=asked, timeout=300) as response:
         lines = list(response.iter_lines())
     names = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
-    assert names[0] == "retrieved"
+    assert next(name for name in names if name != "waiting") == "retrieved"
     assert names[-1] == "done"
-    assert {"token", "sentence"} <= set(names)
+    assert "token" in names
     last = json.loads([line for line in lines if line.startswith("data: ")][-1][6:])
     assert last["citations"] == citations(expected)
 
