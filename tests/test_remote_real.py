@@ -1,10 +1,5 @@
 """A real server of llama.cpp with the smallest model: what it writes is poor, its quotes stand."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +15,7 @@ from rag.prompt import Message, judge_messages
 from rag.remote import RemoteModel
 from tests.conftest import WEIGHTS
 from tests.fakes import document, evidences_of
+from tests.llama_server import LlamaServer, llama_server
 
 pytestmark = pytest.mark.real
 
@@ -35,64 +31,10 @@ def gguf(monkeypatch: pytest.MonkeyPatch) -> Path:
         return resolve_llm("smollm2-135m")
 
 
-_MAIN = """
-import llama_cpp.llama
-defaults = llama_cpp.llama.llama_cpp.llama_model_default_params
-def as_stored():
-    params = defaults()
-    params.use_extra_bufts = False
-    return params
-llama_cpp.llama.llama_cpp.llama_model_default_params = as_stored
-from llama_cpp.server.__main__ import main
-main()
-"""
-"""llama_cpp.server, but with the weights as they are stored: repacked ones end the process on some
-processors with AMX (``rag.loading``), and it has no option for that."""
-
-
-class LlamaServer:
-    """llama-cpp-python's server on one port; it may be killed and started again."""
-
-    def __init__(self, gguf: Path, log: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._gguf, self._log = gguf, log
-        self.start()
-
-    def start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-c", _MAIN, "--model", str(self._gguf)),
-                    *("--host", "127.0.0.1", "--port", str(self.port), "--n_ctx", "4096"),
-                ],
-                stdout=log,
-                stderr=log,
-                env={name: value for name, value in os.environ.items() if name != "HOST"},
-            )
-        latest = time.monotonic() + 60
-        while True:
-            try:
-                RemoteModel(self.url, pauses=())
-            except ModelError:
-                assert self._process.poll() is None, self._log.read_text()
-                assert time.monotonic() < latest, self._log.read_text()
-                time.sleep(0.2)
-            else:
-                return
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-
 @pytest.fixture
 def server(gguf: Path, tmp_path: Path) -> Iterator[LlamaServer]:
-    one = LlamaServer(gguf, tmp_path / "server.log")
-    yield one
-    one.kill()
+    with llama_server(gguf, tmp_path / "server.log") as server:
+        yield server
 
 
 def assert_quotes_stand(answer: Answer) -> None:

@@ -4,17 +4,10 @@ The index, the users and the conversations are shared; what a copy keeps in memo
 relay does what a proxy would: it keeps a client on one copy as long as that is there.
 """
 
-import json
-import os
 import re
-import secrets
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +17,12 @@ import pytest
 from index.build import build
 from models.paths import users_file
 from serve.accounts import Accounts
-from tests.browser import find_browser, free_port, open_browser
+from tests.browser import find_browser, open_browser
+from tests.copies import PORT, Copy, started
 from tests.fakes import WordEmbedder
 from tests.postgres import PASSWORD as DATABASE_PASSWORD
 from tests.postgres import Cluster, postgres
+from tests.readers import Reader, Tab, client_of, turns_of
 from tests.relay import relay
 from tests.serving import wait_until
 from tests.slow_server import NAMES, question, report, said, slow_question
@@ -36,7 +31,6 @@ from ui.history import History
 
 pytestmark = pytest.mark.real
 
-REPOSITORY = Path(__file__).parents[1]
 PASSWORD = "a long enough phrase"
 READERS = [f"desk-{number}" for number in range(20)]
 QUESTIONS = 4
@@ -80,171 +74,21 @@ def tokens(tmp_path: Path) -> dict[str, str]:
     return {name: accounts.new_token(name) for name in READERS}
 
 
-@dataclass
-class Copy:
-    """A running copy."""
-
-    port: int
-    process: subprocess.Popen[bytes]
-
-    def kill(self) -> None:
-        os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
-
-
 @contextmanager
 def copies(place: Path | str, *, number: int = 2, pause: float = 0.02) -> Iterator[list[Copy]]:
     """That many, which answer; ``pause`` is what each word of an answer takes."""
-    with ExitStack() as stack:
-        begun = []
-        for _ in range(number):
-            port = free_port()
-            command = [sys.executable, "-m", "tests.copy_server", str(port), str(place), str(pause)]
-            process = stack.enter_context(
-                subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
-            )
-            stack.callback(process.kill)
-            begun.append(Copy(port, process))
-        for one in begun:
-            wait_until(lambda one=one: is_up(one), seconds=120)  # type: ignore[misc]
+    more = [str(place), str(pause)]
+    with started([["-m", "tests.copy_server", PORT, *more]] * number) as begun:
         yield begun
 
 
-def is_up(copy: Copy) -> bool:
-    assert copy.process.poll() is None
-    try:
-        return httpx.get(f"http://127.0.0.1:{copy.port}/api/health", trust_env=False).is_success
-    except httpx.TransportError:
-        return False
+def is_drawn(asked: str, shown: str) -> None:
+    assert ANSWERS[asked] in shown
 
 
-# Those who ask
-
-
-class BrokenOffError(Exception):
-    """An answer ended before it was whole, and the client sees that."""
-
-
-FAILURES = (httpx.HTTPError, BrokenOffError)
-
-
-class Tab:
-    """The page in a browser's tab, as far as questions go."""
-
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
-        self._session = secrets.token_hex(8)
-        self._numbers: dict[str, int] = {}
-        self.warnings: list[str] = []
-        for one in client.get("/config").raise_for_status().json()["dependencies"]:
-            self._numbers.setdefault(one["api_name"], one["id"])
-
-    def take(self, asked: str) -> str:
-        """Asks, and gives the id under which the conversation is kept, as in the address."""
-        outputs = self._step("take_question", asked, None)
-        [id_] = (one for one in outputs if re.fullmatch("[0-9a-f]{16}", str(one)))
-        return str(id_)
-
-    def finish(self) -> str:
-        """What is drawn of the answer in the end."""
-        self._step("draw_answer", None)
-        return str(self._step("settle", "", None, ""))
-
-    def open(self, id_: str) -> str:
-        """What is drawn of the conversation that the address names."""
-        return str(self._step("come_back", query=f"?conversation={id_}"))
-
-    def _step(self, name: str, *inputs: object, query: str = "") -> list[Any]:
-        sent = {"fn_index": self._numbers[name], "session_hash": self._session, "data": inputs}
-        self._client.post(f"/gradio_api/queue/join{query}", json=sent).raise_for_status()
-        asked = {"session_hash": self._session}
-        with self._client.stream("GET", "/gradio_api/queue/data", params=asked) as response:
-            for line in response.iter_lines():
-                told = json.loads(line[6:] if line.startswith("data: ") else "{}")
-                if told.get("msg") == "log":
-                    self.warnings.append(told["log"])
-                if told.get("msg") == "process_completed":
-                    assert told["success"], told
-                    return list(told["output"]["data"])
-        raise BrokenOffError
-
-
-@dataclass
-class Reader:
-    """Asks one question after the other; what breaks off is asked again."""
-
-    name: str
-    client: httpx.Client
-    answered: list[str] = field(default_factory=list)
-    taken: list[str] = field(default_factory=list)  # of which the page said that they are kept
-    broken: int = 0
-
-    def questions(self) -> Iterator[str]:
-        """Until each is answered."""
-        first = READERS.index(self.name)
-        for at in range(QUESTIONS):
-            asked = question(NAMES[(first + at) % len(NAMES)])
-            while asked not in self.answered:
-                assert self.broken < 5
-                yield asked
-
-    def read_page(self) -> None:
-        """As a browser: when the copy is gone, the page is loaded again."""
-        tab: Tab | None = None
-        id_ = ""
-        for asked in self.questions():
-            try:
-                if tab is None:
-                    tab = Tab(self.client)
-                    shown = tab.open(id_)
-                    assert all(one in shown for one in self.taken)
-                id_ = tab.take(asked)
-                self.taken.append(asked)
-                assert ANSWERS[asked] in tab.finish()
-                assert not tab.warnings
-                self.answered.append(asked)
-            except FAILURES:
-                self.broken += 1
-                tab = None
-
-    def ask_api(self) -> None:
-        """As a program; every second time it has the answer told as it comes."""
-        for asked in self.questions():
-            try:
-                answer = self._streamed(asked) if len(self.answered) % 2 else self._whole(asked)
-                assert answer["text"] == ANSWERS[asked]
-                assert [one["quote"] for one in answer["citations"]] == [ANSWERS[asked]]
-                self.answered.append(asked)
-            except FAILURES:
-                self.broken += 1
-
-    def _whole(self, asked: str) -> dict[str, Any]:
-        answer = self.client.post("/api/ask", json={"question": asked}).raise_for_status()
-        return dict(answer.json())
-
-    def _streamed(self, asked: str) -> dict[str, Any]:
-        name = ""
-        with self.client.stream("POST", "/api/ask/stream", json={"question": asked}) as response:
-            response.raise_for_status()
-            for line in response.iter_lines():
-                key, _, value = line.partition(": ")
-                if key == "event":
-                    name = value
-                if (key, name) == ("data", "done"):
-                    return dict(json.loads(value))
-        raise BrokenOffError
-
-
-def client_of(address: str, token: str) -> httpx.Client:
-    headers = {"Authorization": f"Bearer {token}"}
-    return httpx.Client(base_url=address, headers=headers, timeout=120, trust_env=False)
-
-
-def turns_of(place: Path | str, name: str) -> list[tuple[str, str, str]]:
-    """Question, stage and text of every turn that is kept of that reader."""
-    with closing(History(place, name="default", owner=name)) as history:
-        found = [history.load(kept.id) for kept in history.find()]
-    return [(one.question, one.stage, one.text) for each in found if each for one in each[2]]
+def is_answer(asked: str, record: dict[str, Any]) -> None:
+    assert record["text"] == ANSWERS[asked]
+    assert [one["quote"] for one in record["citations"]] == [ANSWERS[asked]]
 
 
 def test_one_of_two_is_killed_and_nothing_is_lost(
@@ -256,7 +100,12 @@ def test_one_of_two_is_killed_and_nothing_is_lost(
             stack.enter_context(relay(second.port, first.port)),
         ]
         readers = [
-            Reader(name, stack.enter_context(client_of(proxies[at % 2].address, tokens[name])))
+            Reader(
+                stack.enter_context(client_of(proxies[at % 2].address, tokens[name])),
+                [question(NAMES[(at + one) % len(NAMES)]) for one in range(QUESTIONS)],
+                on_page=is_drawn,
+                of_api=is_answer,
+            )
             for at, name in enumerate(READERS)
         ]
         with ThreadPoolExecutor(len(readers)) as threads:
@@ -277,8 +126,8 @@ def test_one_of_two_is_killed_and_nothing_is_lost(
         sum(one.broken for at, one in enumerate(some) if at % 2 == 0) >= 3
         for some in (on_page, by_api)
     )
-    for one in on_page:
-        kept = turns_of(place, one.name)
+    for name, one in zip(READERS, on_page, strict=False):
+        kept = turns_of(place, name)
         assert {asked for asked, _, _ in kept} >= set(one.taken)
         for asked, stage, text in kept:
             assert asked in one.taken
