@@ -281,3 +281,16 @@ class Tab:
 def uploaded(path: object, **more: object) -> dict[str, object]:
     """A file as the page names one that was uploaded."""
     return {"path": str(path), "meta": {"_type": "gradio.FileData"}, **more}
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    with serving(tmp_path_factory.mktemp("team")) as team:
+        yield team
+
+
+@pytest.fixture(autouse=True)
+def home(team: Team, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That of all tests, in place of a new one for each."""
+    monkeypatch.setenv("FOOTNOTE_HOME", str(team.home))
+    return team.home

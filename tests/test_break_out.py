@@ -17,25 +17,11 @@ from models.errors import AccountError
 from serve.access import Access
 from serve.app import About, application
 from tests.fakes import WordEmbedder
-from tests.team import CANARY, KEEPER, QUESTION, READERS, Tab, Team, serving, uploaded
+from tests.team import CANARY, KEEPER, QUESTION, READERS, Tab, Team, home, team, uploaded
 
 FIRST, _ = READERS
 
 # Where an event does not wait in Gradio's queue, what it tells the reader is a warning.
-pytestmark = pytest.mark.filterwarnings("ignore:This conversation is not kept")
-
-
-@pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    with serving(tmp_path_factory.mktemp("team")) as team:
-        yield team
-
-
-@pytest.fixture(autouse=True)
-def home(team: Team, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """That of all tests here, in place of a new one for each."""
-    monkeypatch.setenv("FOOTNOTE_HOME", str(team.home))
-    return team.home
 
 
 NAMES = [

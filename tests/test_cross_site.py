@@ -6,22 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.asgi import ask
-from tests.team import KEEPER, METHODS, PASSWORD, READERS, Team, serving
+from tests.team import KEEPER, METHODS, PASSWORD, READERS, Team, home, team
 
 FIRST, _ = READERS
-
-
-@pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    with serving(tmp_path_factory.mktemp("team")) as team:
-        yield team
-
-
-@pytest.fixture(autouse=True)
-def home(team: Team, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """That of all tests here, in place of a new one for each."""
-    monkeypatch.setenv("FOOTNOTE_HOME", str(team.home))
-    return team.home
 
 
 FOREIGN = [

@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from tests.team import KEEPER, Team, serving
+from tests.team import KEEPER, Team, home, team
 
 pytestmark = pytest.mark.slow
 
@@ -36,19 +36,6 @@ CHECKS: list[Any] = [
     unsupported_method,
     allow_header_conformance,
 ]
-
-
-@pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    with serving(tmp_path_factory.mktemp("team")) as team:
-        yield team
-
-
-@pytest.fixture(autouse=True)
-def home(team: Team, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """That of all tests here, in place of a new one for each."""
-    monkeypatch.setenv("FOOTNOTE_HOME", str(team.home))
-    return team.home
 
 
 @pytest.fixture(scope="module")

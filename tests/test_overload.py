@@ -25,24 +25,11 @@ from serve.server import server
 from serve.unread import Unread
 from tests.browser import free_port
 from tests.serving import wait_until
-from tests.team import ANSWER, KEEPER, QUESTION, READERS, Tab, Team, serving
+from tests.team import ANSWER, KEEPER, QUESTION, READERS, Tab, Team, home, serving, team
 
 FIRST, SECOND = READERS
 SECONDS = 30.0
 """That anything here may take, however busy the machine is; each took minutes once, or hours."""
-
-
-@pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    with serving(tmp_path_factory.mktemp("team")) as team:
-        yield team
-
-
-@pytest.fixture(autouse=True)
-def home(team: Team, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """That of all tests here, in place of a new one for each."""
-    monkeypatch.setenv("FOOTNOTE_HOME", str(team.home))
-    return team.home
 
 
 @pytest.fixture
