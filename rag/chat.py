@@ -11,6 +11,7 @@ from index.records import Document, Entailment, Hit
 from index.search import Index
 from models.errors import QuestionError
 from models.resolve import resolve_llm
+from rag.acceptable import check_question
 from rag.answerable import STRICTNESS, Signs
 from rag.choose import weigh
 from rag.cite import Footnotes
@@ -40,12 +41,6 @@ from rag.records import (
 )
 from rag.support import SupportCheck
 from rag.topic import told_about
-
-_LONGEST_QUESTION = 400
-"""Words. A longer one would crowd out the passages."""
-
-_MOST_CHARACTERS = 4000
-"""Of a question: some patterns take for ever over one endless word."""
 
 _ANSWER_TOKENS = 200
 
@@ -410,22 +405,3 @@ def load_model(
         return loaded
 
     return InBackground(path.stem, load)
-
-
-def check_question(question: str) -> str:
-    """The question with its white space made single; raises QuestionError, see ``Chat.ask``."""
-    question = " ".join(question.split())
-    if not question:
-        raise QuestionError("The question is empty: type what you want to know.")
-    words = len(question.split(" "))
-    if words > _LONGEST_QUESTION:
-        raise QuestionError(
-            f"The question has {words:,} words, more than the {_LONGEST_QUESTION} that can be "
-            "read with the passages: shorten it."
-        )
-    if len(question) > _MOST_CHARACTERS:
-        raise QuestionError(
-            f"The question has {len(question):,} characters, more than the {_MOST_CHARACTERS:,} "
-            "that are read: shorten it."
-        )
-    return question

@@ -9,6 +9,7 @@ from models.errors import EvaluationError
 from models.progress import counted
 from models.terminal import patience, progress_bar
 from rag import options
+from rag.acceptable import check_question
 
 if TYPE_CHECKING:
     from models.progress import OnProgress
@@ -33,10 +34,10 @@ def ask(question: str, *, as_json: bool, **opening: Any) -> None:
 
     Exit codes: 0 answered, 1 failed, 2 wrong usage, 3 the documents do not say.
     """
+    check_question(question)
     with patience("Loading the models…"):
-        from rag.chat import Chat, check_question  # noqa: PLC0415  (start-up time)
+        from rag.chat import Chat  # noqa: PLC0415  (start-up time)
 
-        check_question(question)
         chat = Chat.open(**opening)
     from rag.records import Done, Retrieved  # noqa: PLC0415
 

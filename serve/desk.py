@@ -6,11 +6,11 @@ from contextlib import aclosing
 
 from index.records import Document, Hit
 from models.errors import BusyError, FootnoteError, QuestionError
-from rag.chat import Chat, check_question
+from rag.acceptable import LONGEST_QUESTION, acceptable, check_question, is_text
+from rag.chat import Chat
 from rag.line import Line, Waiting
 from rag.records import Answer, Done, Event, Said, SentenceDone
 from serve.metrics import Metrics
-from ui.session import LONGEST_QUESTION, acceptable, is_text
 from ui.user import User
 
 _SEARCHES = 2
@@ -124,7 +124,7 @@ class Desk:
 
 
 def _acceptable(documents: Sequence[str] | None) -> Sequence[str] | None:
-    """``documents``, None if there are none. Raises QuestionError as ``ui.session.acceptable``."""
+    """``documents``, None if there are none. Raises QuestionError if too many, or no text."""
     if not documents:
         return None
     if len(documents) > _MOST_CHOSEN:

@@ -28,8 +28,10 @@ from tests.team import (
     SLOW,
     Tab,
     Team,
+    home,
     routes_of,
     serving,
+    team,
     uploaded,
 )
 from ui.user import SCOPE_KEY, User
@@ -37,20 +39,6 @@ from ui.user import SCOPE_KEY, User
 FIRST, SECOND = READERS
 
 # Where an event does not wait in Gradio's queue, what it tells the reader is a warning.
-pytestmark = pytest.mark.filterwarnings("ignore:This conversation is not kept")
-
-
-@pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    with serving(tmp_path_factory.mktemp("team")) as team:
-        yield team
-
-
-@pytest.fixture(autouse=True)
-def home(team: Team, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """That of all tests here, in place of a new one for each."""
-    monkeypatch.setenv("FOOTNOTE_HOME", str(team.home))
-    return team.home
 
 
 # 1. Every route and method

@@ -152,7 +152,6 @@ def look_at_what_is_saved(page: "Page", file: Path) -> None:
     saved.close()
 
 
-@pytest.mark.filterwarnings("ignore:This conversation is not kept")
 def test_no_name_and_no_address_comes_to_life_at_the_login(team: Team, watched: Watched) -> None:
     page = watched.page
     page.goto(f"{team.address}/login?{quote(RUNS)}#{quote(RUNS)}")

@@ -44,6 +44,47 @@ def test_conversations_are_kept_found_renamed_and_deleted(open_page: Open) -> No
     assert past.get_by_text("The night").count() == 0
 
 
+def test_a_conversation_that_is_gone_is_told_where_it_was_asked_for(open_page: Open) -> None:
+    watched = open_page()
+    page = watched.page
+    watched.ask("Who came by night?")
+    watched.wait()
+    page.locator("article[aria-busy=false]").wait_for()
+    gone = page.url
+    other = page.context.new_page()
+    other.goto(gone)
+    other.locator(".question", has_text="Who came by night?").wait_for()
+    other.get_by_role("button", name="Toggle Sidebar").click()
+    other.get_by_role("button", name="Delete Who came by night?").click()
+    other.get_by_role("button", name="Delete for good").click()
+    other.get_by_role("heading", name="Ask your documents").wait_for()
+    told = "This conversation is not kept on this machine any more."
+
+    page.get_by_role("button", name="New conversation").click()
+    page.get_by_role("button", name="Toggle Sidebar").click()
+    page.locator(".kept").get_by_text("Who came by night?").click()
+    page.get_by_role("alert").filter(has_text=told).wait_for()
+    page.locator(".kept", has_text="Who came by night?").wait_for(state="detached")
+    page.goto(gone)
+    page.get_by_role("alert").filter(has_text=told).wait_for()
+    assert page.get_by_role("heading", name="Ask your documents").is_visible()
+    other.close()
+
+
+def test_what_must_wait_for_the_answer_says_so(open_page: Open) -> None:
+    watched = open_page()
+    page = watched.page
+    watched.ask("Who came by night?")
+    watched.wait()
+    page.get_by_role("button", name="New conversation").click()
+    page.get_by_role("button", name="Toggle Sidebar").click()
+    watched.ask("Who came slowly?")
+    page.locator("article[aria-busy=true]").wait_for()
+    page.locator(".kept").get_by_text("Who came by night?").click()
+    page.get_by_role("alert").filter(has_text="An answer is being written: stop it").wait_for()
+    page.get_by_role("button", name="Stop").click()
+
+
 def test_a_saved_page_opens_by_itself_and_its_marks_jump(open_page: Open, tmp_path: Path) -> None:
     watched = open_page()
     page = watched.page

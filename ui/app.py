@@ -4,14 +4,15 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import gradio as gr
 
-from models.errors import FootnoteError
+from models.errors import FootnoteError, HistoryError
 from models.progress import counted
+from rag.acceptable import LONGEST_QUESTION, acceptable
 from rag.line import Line, Waiting
 from rag.records import Done
 from rag.wire import AnswerRecord
@@ -24,7 +25,7 @@ from ui.landscape_tab import LandscapeTab, Mapped
 from ui.launch import confine
 from ui.parts import QUICK, html, pressed, warn
 from ui.past import Past, Shown
-from ui.session import LONGEST_QUESTION, Conversation, Session, acceptable, answer, offered
+from ui.session import Conversation, Session, answer, offered
 from ui.turn import Turn
 from ui.user import user_of
 
@@ -173,7 +174,7 @@ class Page:
             place.act(
                 self.press,
                 [self.session, self.past.wanted],
-                [*self.talk, self.past.list, self.chosen, self.tabs],
+                [*self.talk, *self.past.drawn, self.chosen, self.tabs],
                 **QUICK,
             )
             place.save(self.save, [self.session], [self.file], **QUICK).then(
@@ -190,7 +191,12 @@ class Page:
         self.past.wire(self.session)
         self.map.wire(self.session)
         self.documents.wire(self.chosen, self._chat)
-        self.blocks.load(self.come_back, None, [*self.talk, self.past.list, self.chosen], **QUICK)
+        self.blocks.load(
+            self.come_back,
+            None,
+            [*self.talk, *self.past.drawn, self.chosen],
+            **QUICK,
+        )
         self.blocks.load(self.welcome, None, [self.who, *self.documents.managing], **QUICK)
         gr.api(self.ask, api_name="ask", concurrency_limit=None)  # type: ignore[attr-defined]
 
@@ -259,7 +265,9 @@ class Page:
         headers = getattr(request, "headers", {})
         address = parse_qs(urlsplit(headers.get("referer", "")).query)
         [id_] = address.get("conversation", [""])[:1]
-        return self.past.resumed(id_, self._chat, user_of(request)) if id_ else None
+        with suppress(HistoryError):  # then another one begins
+            return self.past.resumed(id_, self._chat, user_of(request)) if id_ else None
+        return None
 
     def _turned_to(self, session: Session) -> dict[Any, Any]:
         """Another conversation, about all documents."""
@@ -277,7 +285,8 @@ class Page:
             session.ask(acceptable(text.strip()))
         except FootnoteError as error:  # the page itself lets nobody type such a question
             raise gr.Error(render.plain(str(error)), print_exception=False) from error
-        self.past.keep(session, user_of(request))
+        with suppress(HistoryError):  # told when it is kept again, with its answer
+            self.past.keep(session, user_of(request))
         drawn = {self.question: "", **self._drawn(session)}
         return drawn if is_known else {**drawn, self.chosen: gr.update(value=session.chosen)}
 
@@ -309,7 +318,11 @@ class Page:
                 session.put_back()
             self._on_over(turn)
             # Not here, where all others would wait for the database; and to the end in any case.
-            await asyncio.shield(asyncio.to_thread(self.past.keep, session, user))
+            keeping = asyncio.to_thread(self.past.keep, session, user)
+            try:
+                await asyncio.shield(keeping)
+            except HistoryError as error:
+                warn(error)
 
     def _drawings(self, session: Session) -> Iterator[dict[Any, Any]]:
         """What is drawn of the answer; in a thread, for the model takes its time."""
@@ -384,8 +397,7 @@ class Page:
         session.stopping.set()
         if session.turns[-1].stage == "waiting":  # its turn may come much later, or never
             session.turns[-1].stop()
-            session.put_back()
-            self.past.keep(session, user_of(request))
+            session.put_back()  # and kept by who waits for it
             return self._drawn(session)
         return {self.halt: gr.update(value="Stopping…", interactive=False)}
 
@@ -407,12 +419,14 @@ class Page:
     def come_back(self, request: gr.Request) -> dict[Any, Any]:
         """The list, and the conversation that the address names, if it names one."""
         id_ = request.query_params.get("conversation", "")
-        session = self.past.resumed(id_, self._chat, user_of(request)) if id_ else None
-        return {
-            self.chosen: gr.update(choices=offered(self._chat)),
-            **(self._drawn(session) if session else {}),
-            **self.past.listed(Shown("", user_of(request)), session),
-        }
+        shown = Shown("", user_of(request))
+        choices = {self.chosen: gr.update(choices=offered(self._chat))}
+        try:
+            session = self.past.resumed(id_, self._chat, shown.user) if id_ else None
+        except HistoryError as error:
+            return {**choices, **self.past.told(shown, None, error)}
+        drawn = self._drawn(session) if session else {}
+        return {**choices, **drawn, **self.past.listed(shown, session)}
 
     def welcome(self, request: gr.Request) -> dict[Any, Any]:
         """Who has logged in, and what that one may do."""
@@ -453,7 +467,12 @@ class Page:
             "reason": self._rate,
         }
         action = actions.get(found.get("act", ""), self._read)
-        drawn = {**made, **action(found, session, shown)}
+        try:
+            drawn = {**made, **action(found, session, shown)}
+        except HistoryError as error:
+            drawn = self.past.told(shown, session, error)
+        except FootnoteError as error:
+            drawn = {self.source: render.told(str(error))}
         return drawn or {self.source: gr.skip()}  # Gradio takes nothing at all for an error
 
     def _read(self, found: dict[str, str], session: Session, _shown: Shown) -> dict[Any, Any]:
@@ -461,11 +480,7 @@ class Page:
         session.view = reader.turned(session.view, session.turns, found)
         if session.view is None:
             return {self.source: "", self.quotes: gr.update(visible=True)}
-        try:
-            document = self._chat.document(session.view.document)
-        except FootnoteError as error:
-            warn(error)
-            return {}
+        document = self._chat.document(session.view.document)
         return {
             self.source: reader.opened(session.view, document),
             self.quotes: gr.update(visible=False),
@@ -479,11 +494,8 @@ class Page:
 
     def _resume(self, found: dict[str, str], session: Session, shown: Shown) -> dict[Any, Any]:
         if session.is_busy:
-            gr.Info(_BUSY)
-            return {}
+            raise HistoryError(_BUSY)
         kept = self.past.resumed(found["id"], self._chat, shown.user)
-        if kept is None:
-            return self.past.listed(shown, session)
         return {**self._turned_to(kept), **self.past.listed(shown, kept)}
 
     def _show_list(self, found: dict[str, str], session: Session, shown: Shown) -> dict[Any, Any]:
@@ -501,8 +513,7 @@ class Page:
 
     def _delete(self, found: dict[str, str], session: Session, shown: Shown) -> dict[Any, Any]:
         if found["id"] == session.id and session.is_busy:
-            gr.Info(_BUSY)
-            return {}
+            raise HistoryError(_BUSY)
         self.past.delete(found["id"], shown.user)
         if found["id"] != session.id:
             return self.past.listed(shown, session)

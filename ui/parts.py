@@ -30,7 +30,7 @@ def html(value: str) -> gr.HTML:
 
 
 def warn(error: Exception) -> None:
-    """Tells the reader of an error; Gradio shows messages as HTML."""
+    """Tells the reader of an error from an event that waits in Gradio's queue."""
     gr.Warning(plain(str(error)))
 
 

@@ -413,5 +413,10 @@ def _headed(heading: str, content: str) -> str:
     return f"<h3>{plain(heading)}</h3>{content}" if content else ""
 
 
+def told(words: str) -> str:
+    """What did not go as it should."""
+    return f'<p class="told" role="alert">{plain(words)}</p>'
+
+
 def _quiet(words: str) -> str:
     return f'<p class="quiet">{plain(words)}</p>' if words else ""

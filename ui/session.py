@@ -19,9 +19,6 @@ SECONDS_BETWEEN_DRAWINGS = 1 / 15  # Gradio compares the whole value at each one
 MOST_OFFERED = 1000
 """Documents that can be chosen from a list; others are found among the documents."""
 
-LONGEST_QUESTION = 4000
-"""Characters: more than 400 words have, and those are counted only where a question is read."""
-
 UNEXPECTED = "Something went wrong inside Footnote; the terminal it runs in shows the details."
 
 log = logging.getLogger(__name__)
@@ -137,30 +134,6 @@ class Session:
     def turn(self, number: int) -> Turn | None:
         """The turn of that number."""
         return self.turns[number - 1] if 0 < number <= len(self.turns) else None
-
-
-def acceptable(question: str) -> str:
-    """``question``, if it may be looked at at all: much of that takes long for a long one.
-
-    Raises QuestionError if it is too long, or no text; JSON can hold half a character.
-    """
-    if len(question) > LONGEST_QUESTION:
-        raise QuestionError(
-            f"The question has {len(question):,} characters, more than the {LONGEST_QUESTION:,} "
-            "that are read: shorten it."
-        )
-    if not is_text(question):
-        raise QuestionError("The question is not written as UTF-8: type it again.")
-    return question
-
-
-def is_text(text: str) -> bool:
-    """Whether ``text`` can be stored and sent."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def offered(chat: Conversation, chosen: Sequence[str] = ()) -> list[str]:
