@@ -34,8 +34,7 @@ STOPWORDS = frozenset(
 """Words that carry the form of an English question, not its subject."""
 
 K1, B = 1.2, 0.75
-"""BM25's parameters, and the least weight of a word, as FTS5 has them (its function ``bm25``)."""
-_LEAST_WEIGHT = 1e-6
+"""BM25's parameters, as Lucene and SQLite's FTS5 have them."""
 
 _TOLD = 10_000
 """Words that are written between two tellings of progress."""
@@ -100,8 +99,8 @@ class Words:
         """The passages that hold words of ``query``, best first; only rows of ``among``, if given.
 
         A name such as ``file_name`` is looked up as the words that the index parts it into.
-        Scores are BM25 (Robertson and Zaragoza 2009) with the parameters of SQLite's FTS5;
-        higher is better.
+        Scores are BM25 (Robertson and Zaragoza 2009) with Lucene's weight of a word, log(1 + …),
+        as Milvus has it: it never falls below zero. Higher is better.
         """
         scores = np.zeros(len(self._norms))
         for stem, times in Counter(telling_stems(query)).items():
@@ -118,9 +117,8 @@ class Words:
             return
         rows = np.frombuffer(found[0], dtype=_ROW)
         counts = np.frombuffer(found[1], dtype=_COUNT)
-        weight = math.log((len(scores) - len(rows) + 0.5) / (len(rows) + 0.5))
-        worth = counts * (K1 + 1) / (counts + self._norms[rows])
-        scores[rows] += times * max(weight, _LEAST_WEIGHT) * worth
+        weight = math.log(1 + (len(scores) - len(rows) + 0.5) / (len(rows) + 0.5))
+        scores[rows] += times * weight * counts * (K1 + 1) / (counts + self._norms[rows])
 
 
 def telling_stems(query: str) -> list[str]:

@@ -50,7 +50,7 @@ def milvus(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[MilvusStore]":
     opened.close()
 
 
-@pytest.fixture(params=["files", "milvus"])
+@pytest.fixture(params=["files", pytest.param("milvus", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest) -> Store:
     """Each kind of store, empty: the files in FOOTNOTE_HOME, and Milvus."""
     if request.param == "files":

@@ -36,6 +36,8 @@ from tests.team import (
 )
 from ui.user import SCOPE_KEY, User
 
+pytestmark = pytest.mark.slow
+
 FIRST, SECOND = READERS
 
 # Where an event does not wait in Gradio's queue, what it tells the reader is a warning.
@@ -139,7 +141,6 @@ def test_every_route_that_manages_is_found_and_refuses_a_reader(team: Team) -> N
     assert team.on_disk() == before
 
 
-@pytest.mark.slow
 def test_events_that_manage_refuse_a_reader(team: Team) -> None:
     before = team.on_disk()
     with team.client(FIRST) as client:
@@ -359,7 +360,6 @@ def seconds_of_login(client: httpx.Client, name: str) -> float:
     return time.perf_counter() - began
 
 
-@pytest.mark.slow
 def test_the_time_of_a_login_does_not_tell_a_name(tmp_path: Path) -> None:
     """With the password's real hash, which takes most of the time; names are tried in turns."""
     with serving(tmp_path / "timed") as team, team.client() as client:
@@ -379,7 +379,6 @@ def test_the_time_of_a_login_does_not_tell_a_name(tmp_path: Path) -> None:
         assert one > 0.01
 
 
-@pytest.mark.slow
 def test_a_lock_keeps_out_one_name_and_nobody_else(tmp_path: Path) -> None:
     with serving(tmp_path / "locked") as team, team.client() as client:
         wrong = {"username": FIRST, "password": "not the right one"}
@@ -424,7 +423,6 @@ def test_a_session_is_made_at_the_login_and_ends_at_the_logout(team: Team) -> No
         assert tab.send("run/predict", "welcome").status_code == 401
 
 
-@pytest.mark.slow
 def test_who_is_removed_is_out_at_once(tmp_path: Path) -> None:
     with serving(tmp_path / "removed") as team:
         cookie = team.log_in(SECOND)

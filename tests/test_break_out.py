@@ -19,6 +19,8 @@ from serve.app import About, application
 from tests.fakes import WordEmbedder
 from tests.team import CANARY, KEEPER, QUESTION, READERS, Tab, Team, home, team, uploaded
 
+pytestmark = pytest.mark.slow
+
 FIRST, _ = READERS
 
 # Where an event does not wait in Gradio's queue, what it tells the reader is a warning.
@@ -89,7 +91,6 @@ def quoted(name: str) -> list[str]:
     return [escaped, plain, plain.replace("/", "%2F").replace(".", "%2e")]
 
 
-@pytest.mark.slow
 def test_no_path_leads_out_of_the_folder(team: Team, beside: dict[str, str]) -> None:
     for name in NAMES:
         for target in quoted(name):
@@ -123,7 +124,6 @@ def test_taking_in_what_is_no_document_changes_nothing_else(team: Team) -> None:
     (team.folder / ".footnoteignore").unlink()
 
 
-@pytest.mark.slow
 def test_no_filter_leads_out_of_the_folder(team: Team, beside: dict[str, str]) -> None:
     patterns = [*NAMES, "../*", "/*", "**/*", "*secret*", "?../secret.md"]
     with team.client(FIRST) as client:
@@ -168,7 +168,6 @@ def call_tools(client: httpx.Client, name: str) -> list[httpx.Response]:
     ]
 
 
-@pytest.mark.slow
 def test_nothing_pressed_on_the_page_leads_out_of_the_folder(
     team: Team, beside: dict[str, str]
 ) -> None:
@@ -202,7 +201,6 @@ def test_no_link_in_the_folder_is_read(team: Team, beside: dict[str, str]) -> No
         assert_silent(team, client.get(f"/api/documents/{LINK}").text)
 
 
-@pytest.mark.slow
 def test_the_users_may_not_lie_among_the_documents(team: Team) -> None:
     """They are JSON, which is indexed; a hidden folder, and what is left out, is not."""
     library, access = Library("users", embedder=WordEmbedder()), Access(team.accounts)
@@ -293,7 +291,6 @@ def test_what_is_added_stays_in_the_folder(
     assert team.on_disk() == before
 
 
-@pytest.mark.slow
 def test_what_the_page_is_given_for_an_upload_is_one(team: Team, tmp_path: Path) -> None:
     """Gradio checks this only if it serves the page itself, or is told that it does."""
     outside = [team.secret, team.home / "users.json", team.folder / "../secret.md", "/etc/hostname"]

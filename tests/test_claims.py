@@ -86,6 +86,7 @@ def test_covered_is_what_the_quotes_say_too(
     assert covered(sentence, quotes) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_words_are_stemmed_alike_in_many_threads() -> None:
     # A stemmer holds the word that it works on: one for all threads mixes their words.
     ends = ["ing", "ed", "s", "ational", "ization", "fulness", "ability", "ers", "ly", "ement"]

@@ -8,6 +8,8 @@ import pytest
 from tests.asgi import ask
 from tests.team import KEEPER, METHODS, PASSWORD, READERS, Team, home, team
 
+pytestmark = pytest.mark.slow
+
 FIRST, _ = READERS
 
 
@@ -23,7 +25,6 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("headers", FOREIGN)
-@pytest.mark.slow
 def test_no_other_site_reaches_anything(team: Team, headers: dict[str, str]) -> None:
     sent = {**team.host, **team.log_in(KEEPER), **headers}
     before = team.on_disk()

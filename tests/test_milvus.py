@@ -45,6 +45,8 @@ from index.milvus_lease import Lease
 from index.milvus_store import MilvusGeneration, MilvusStore
 from index.milvus_writer import number_of, prefix_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -146,7 +148,6 @@ build(Path(sys.argv[1]), store=sys.argv[2], embedder=Hanging())
 """
 
 
-@pytest.mark.slow
 def test_a_build_that_is_killed_is_cleaned_up_by_the_next(
     folder: Path, address: str, machines: tuple[MilvusStore, MilvusStore]
 ) -> None:
@@ -185,7 +186,6 @@ def test_names_of_indexes_do_not_meet() -> None:
 _LETTERS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=9)
 
 
-@pytest.mark.slow
 @settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -27,6 +27,8 @@ from tests.browser import free_port
 from tests.serving import wait_until
 from tests.team import ANSWER, KEEPER, QUESTION, READERS, Tab, Team, home, serving, team
 
+pytestmark = pytest.mark.slow
+
 FIRST, SECOND = READERS
 SECONDS = 30.0
 """That anything here may take, however busy the machine is; each took minutes once, or hours."""
@@ -77,7 +79,6 @@ def test_the_page_takes_no_long_question(team: Team, client: httpx.Client) -> No
     assert team.history.of(FIRST).find() == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece", ["a.", "p", '"', "(", "—", "a…", "who?and", "1,", "who is a's ", "A-b ", "not ", "@"]
 )
@@ -140,7 +141,6 @@ def test_too_many_names_in_an_address_are_refused(team: Team) -> None:
     assert status in (400, 414, 431)
 
 
-@pytest.mark.slow
 def test_a_conversation_of_any_length_is_answered_soon(client: httpx.Client) -> None:
     short = {"role": "user", "content": "a"}
     answered = client.post("/v1/chat/completions", json=chat(QUESTION, *[short] * 25_000))
@@ -290,7 +290,6 @@ def test_a_body_may_not_be_larger_than_what_is_taken(team: Team, client: httpx.C
         assert client.post(path, content=pieces()).status_code == 413
 
 
-@pytest.mark.slow
 def test_of_an_upload_with_too_many_parts_nothing_is_kept(team: Team) -> None:
     before = team.on_disk()
     with team.client(KEEPER) as client:
@@ -316,7 +315,6 @@ def begin(team: Team, path: str) -> socket.socket:
     return begun
 
 
-@pytest.mark.slow
 def test_who_sends_slowly_is_let_go_and_keeps_nobody_waiting(tmp_path: Path) -> None:
     paths = ["/api/ask", "/mcp", "/gradio_api/queue/join", "/login", "/api/documents"]
     paths.append("/gradio_api/upload")
@@ -328,7 +326,6 @@ def test_who_sends_slowly_is_let_go_and_keeps_nobody_waiting(tmp_path: Path) -> 
             assert one.recv(1000).startswith(b"HTTP/1.1 408 ")
 
 
-@pytest.mark.slow
 def test_who_sends_no_whole_head_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("serve.server._STALLED", 0.5)
     run = server(PlainTextResponse("Here."), Line(), host="127.0.0.1", port=free_port(), grace=0)
@@ -360,7 +357,6 @@ def test_who_sends_no_whole_head_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> 
         thread.join(SECONDS)
 
 
-@pytest.mark.slow
 def test_who_holds_too_many_requests_open_is_refused_and_nobody_else(tmp_path: Path) -> None:
     with serving(tmp_path / "held", open_at_once=3) as team:
         with ExitStack() as stack:
@@ -391,7 +387,6 @@ def test_of_who_has_nothing_open_nothing_is_remembered() -> None:
 # What is remembered of tabs
 
 
-@pytest.mark.slow
 def test_who_opens_too_many_tabs_waits(tmp_path: Path) -> None:
     with (
         serving(tmp_path / "tabs", sessions_per_minute=3) as team,

@@ -132,6 +132,7 @@ def test_of_two_equal_places_the_nearer_one_is_marked() -> None:
     assert span.start == start + len("New. ")
 
 
+@pytest.mark.slow
 def test_a_word_that_is_everywhere_is_found_in_no_time() -> None:
     long = document("e" * 400_000, id_="long.md")
     started = time.monotonic()

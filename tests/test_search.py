@@ -1,5 +1,6 @@
 """Search: the arithmetic of the fusion, words, and meaning with the real embedder."""
 
+import math
 import sqlite3
 from pathlib import Path
 
@@ -105,7 +106,7 @@ _TEXTS = st.lists(_WORDS, max_size=12).map(" ".join)
     st.lists(st.tuples(_TEXTS, _TEXTS), min_size=1, max_size=12),
     st.lists(_WORDS, min_size=1, max_size=4, unique=True),
 )
-def test_words_score_as_sqlite_scores_them(
+def test_words_score_as_sqlite_scores_them_with_the_weight_of_lucene(
     passages: list[tuple[str, str]], asked: list[str]
 ) -> None:
     connection = sqlite3.connect(":memory:")
@@ -122,13 +123,18 @@ def test_words_score_as_sqlite_scores_them(
     lexical.finish(connection, passages=len(passages), on_progress=lambda progress: None)
     words = dict.fromkeys(word.lower() for word in asked)
     telling = [word for word in words if word not in lexical.STOPWORDS] or list(words)
-    expected = connection.execute(
-        "SELECT rowid, -rank FROM reference WHERE reference MATCH ?",
-        (" OR ".join(f'"{word}"' for word in telling),),
-    ).fetchall()
+    expected = dict[int, float]()
+    for word in telling:
+        rows = connection.execute(
+            "SELECT rowid, -rank FROM reference WHERE reference MATCH ?", (f'"{word}"',)
+        ).fetchall()
+        rarity = (len(passages) - len(rows) + 0.5) / (len(rows) + 0.5)
+        weight = math.log(1 + rarity) / max(math.log(rarity), 1e-6)  # Lucene's to SQLite's
+        for row, score in rows:
+            expected[row] = expected.get(row, 0.0) + weight * score
     opened = lexical.Words(connection)
     found = {match.row: match.score for match in opened.search(" ".join(asked), limit=99)}
-    assert found == pytest.approx(dict(expected))
+    assert found == pytest.approx(expected)
     some = np.arange(0, len(passages), 2)
     within = opened.search(" ".join(asked), limit=99, among=some)
     assert {match.row for match in within} == found.keys() & set(some.tolist())

@@ -60,6 +60,8 @@ from tests.test_accounts import QUICK
 from ui.history import History
 from ui.turn import Turn
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[1]
 PASSWORD = "a long enough phrase"
 DAY = 24 * 60 * 60
@@ -403,7 +405,6 @@ def assert_whole(answer: dict[str, Any], texts: dict[str, tuple[int, str]]) -> i
     return version
 
 
-@pytest.mark.slow
 def test_an_index_is_built_anew_and_switched_under_load(tmp_path: Path) -> None:
     folder, texts = tmp_path / "reports", dict[str, tuple[int, str]]()
     write_reports(folder, 1, texts)
@@ -556,7 +557,6 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
             subprocess.run(["umount", "--lazy", one.folder], check=True)
 
 
-@pytest.mark.slow
 def test_a_build_on_a_full_disk_leaves_the_index_that_answers(
     disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -619,7 +619,6 @@ def test_an_upload_when_the_disk_of_the_documents_is_full(disk: Disk, tmp_path: 
     assert "make room there" in told
 
 
-@pytest.mark.slow
 @OF_GRADIO
 def test_the_chat_goes_on_when_conversations_cannot_be_kept(disk: Disk) -> None:
     file = disk.folder / "conversations.sqlite"
@@ -657,7 +656,6 @@ def test_the_chat_goes_on_when_conversations_cannot_be_kept(disk: Disk) -> None:
     assert history.of("desk-1").load("c")
 
 
-@pytest.mark.slow
 @OF_GRADIO
 def test_who_closes_the_page_amid_an_answer_stops_the_model(tmp_path: Path) -> None:
     history, model = History(tmp_path / "c.sqlite", name="default"), Copyist(pause=0.02)
@@ -869,7 +867,6 @@ STOPPING = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_when_it_is_stopped_the_answer_ends_whole_and_who_waits_is_told() -> None:
     port = free_port()
@@ -902,7 +899,6 @@ def test_when_it_is_stopped_the_answer_ends_whole_and_who_waits_is_told() -> Non
             assert way(client, question("Maple"))["text"] == said("Maple", 105)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 @pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGINT, signal.SIGINT]])
 def test_an_answer_that_takes_longer_is_broken_off_and_told_so(signals: list[int]) -> None:

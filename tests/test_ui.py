@@ -296,6 +296,7 @@ def test_a_question_that_failed_comes_back_into_an_empty_box(typed: str, is_back
 # The server
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["ui.app", "ui.setup", "ui.commands"])
 def test_gradio_is_told_to_send_nothing_before_it_is_imported(
     module: str, monkeypatch: pytest.MonkeyPatch
