@@ -65,10 +65,8 @@ def main(documents: int, turns: int) -> None:
             shared.append(seconds)
             click.echo(f"turn {turn + 1}: {alone[-1]:.1f} s, {shared[-1]:.1f} s", err=True)
     ratios = sorted(one / other for one, other in zip(alone, shared, strict=True))
-    click.echo(
-        "| documents | passages | one process | Ray, a worker a core | speed | of the turns |"
-    )
-    click.echo("|---|---|---|---|---|---|")
+    click.echo("| documents | passages | cores | one process | Ray | speed | of the turns |")
+    click.echo("|---|---|---|---|---|---|---|")
     click.echo(
         f"| {documents:,} | {passages:,} | {os.cpu_count()} | {statistics.median(alone):.1f} s "
         f"| {statistics.median(shared):.1f} s | {statistics.median(ratios):.2f} "
