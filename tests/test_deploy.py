@@ -98,6 +98,11 @@ mount --make-rprivate /
 mount --bind "$1" /mnt
 mount --options remount,bind,ro /
 mount --types tmpfs tmpfs /tmp
+[ -d "$PWD" ] || { # a clone below /tmp
+    mkdir -p "$PWD"
+    mount --no-canonicalize --bind . "$PWD"
+    cd "$PWD"
+}
 shift
 touch ./written 2>/dev/null && { echo "the root can be written" >&2; exit 99; }
 exec setpriv --reuid 10001 --regid 10001 --clear-groups --no-new-privs \
