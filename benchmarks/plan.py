@@ -4,8 +4,8 @@
 
 Measured by other commands, on two cores, and given here as options: bytes and milliseconds of a
 passage (``footnote bench search``, whose search.json is read if it is there), embedding and writing
-(``footnote bench``). Everything else is arithmetic, written out below; what each constant of Milvus
-is, docs/scale.md tells. Prints the tables of that page, and draws how all grows.
+(``footnote bench``). Prices are assumed. All else is arithmetic, written out below; what each
+constant of Milvus is, docs/scale.md tells. Prints the tables of that page, and draws how all grows.
 """
 
 import json
@@ -96,7 +96,7 @@ def tables(measured: Measured, *, gpu: float, node: float) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for one in rows:
-        nodes = [math.ceil(kind / (node * _GIB * _LOADED)) for kind in (one.hnsw, one.on_disk)]
+        nodes = [_nodes(kind, node) for kind in (one.hnsw, one.on_disk)]
         lines.append(
             f"| {one.passages:,} | {_size(one.disk)} | {_size(one.flat)} | {_size(one.hnsw)} "
             f"| {_size(one.cells)} | {_size(one.on_disk)} | {nodes[0]}, {nodes[1]} "
@@ -114,6 +114,38 @@ def tables(measured: Measured, *, gpu: float, node: float) -> list[str]:
         served = replicas(questions, 3.0, at_once=16, busy=0.7)
         lines.append(f"| {questions:,} | {under_way:.1f} | {local} | {served} |")
     return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Of an hour, in any money; assumptions, unlike what was measured."""
+
+    machine: float  # of two cores
+    gpu: float
+    node: float  # a query node
+
+
+_HOURS_A_MONTH = 730
+
+
+def costs(measured: Measured, prices: Prices, *, gpu: float, node: float) -> list[str]:
+    """The lines of the table of what a collection costs: to embed once, and to search in."""
+    lines = [
+        "| passages | embedding, two cores | one GPU | query nodes a month: HNSW | DiskANN |",
+        "|---|---|---|---|---|",
+    ]
+    for one in (need(passages, measured, gpu=gpu) for passages in SIZES):
+        month = _HOURS_A_MONTH * prices.node
+        by_kind = [month * _nodes(kind, node) for kind in (one.hnsw, one.on_disk)]
+        once = [one.cpu_hours * prices.machine, one.gpu_hours * prices.gpu]
+        shown = " | ".join(f"{price:,.2f}" for price in (*once, *by_kind))
+        lines.append(f"| {one.passages:,} | {shown} |")
+    return lines
+
+
+def _nodes(memory: float, node: float) -> int:
+    """Query nodes of ``node`` GiB that ``memory`` bytes need."""
+    return math.ceil(memory / (node * _GIB * _LOADED))
 
 
 def draw(measured: Measured, path: Path, *, gpu: float) -> None:
@@ -158,6 +190,13 @@ def _disk_of(search: Path) -> float | None:
 @click.option("--gpu", default=5000.0, show_default=True, help="And by a GPU: an assumption.")
 @click.option("--answer", default=3.5, show_default=True, help="Seconds of an answer.")
 @click.option("--node", default=64.0, show_default=True, help="GiB of a query node's memory.")
+@click.option(
+    "--prices",
+    nargs=3,
+    default=(0.1, 1.0, 0.5),
+    show_default=True,
+    help="Of an hour of two cores, of a GPU and of a query node: assumptions.",
+)
 @click.option("--output", type=click.Path(path_type=Path), default=Path("bench"), show_default=True)
 def plan(  # noqa: PLR0917  (click gives them by name)
     search: Path,
@@ -166,11 +205,14 @@ def plan(  # noqa: PLR0917  (click gives them by name)
     gpu: float,
     answer: float,
     node: float,
+    prices: tuple[float, float, float],
     output: Path,
 ) -> None:
-    """Print what collections of 10^5 to 10^9 passages need, and draw it."""
+    """Print what collections of 10^5 to 10^9 passages need and cost, and draw it."""
     measured = Measured(_disk_of(search) or disk, embedded, answer)
     click.echo("\n".join(tables(measured, gpu=gpu, node=node)))
+    click.echo()
+    click.echo("\n".join(costs(measured, Prices(*prices), gpu=gpu, node=node)))
     output.mkdir(parents=True, exist_ok=True)
     draw(measured, output / "plan.svg", gpu=gpu)
     click.echo(f"Drawn: {output / 'plan.svg'}")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.plan import Measured, need, replicas, tables
+from benchmarks.plan import Measured, Prices, costs, need, replicas, tables
 
 MEASURED = Measured(disk=3000.0, passages_per_second=100.0, answer=3.6)
 
@@ -33,3 +33,9 @@ def test_the_tables_have_every_size() -> None:
         "| 100,000 | 286 MiB | 146 MiB | 159 MiB | 37 MiB | 18 MiB | 1, 1 | 17 min | 0 min |"
     )
     assert lines[6].startswith("| 1,000,000,000 | 2,794.0 GiB | 1,430.5 GiB |")
+
+
+def test_what_a_hundred_million_passages_cost() -> None:
+    lines = costs(MEASURED, Prices(machine=0.1, gpu=1.0, node=0.5), gpu=5000.0, node=64.0)
+    # 10^6 s of two cores, 20,000 s of a GPU; four query nodes of 44.8 GiB for 155, one for 18.
+    assert lines[5] == "| 100,000,000 | 27.78 | 5.56 | 1,460.00 | 365.00 |"
