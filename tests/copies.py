@@ -1,7 +1,5 @@
 """For the tests of several copies of a served chat: they, each in a process of its own."""
 
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -28,7 +26,7 @@ class Copy:
     process: subprocess.Popen[bytes]
 
     def kill(self) -> None:
-        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.kill()
         self.process.wait(10)
 
 

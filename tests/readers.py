@@ -4,13 +4,19 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tests.copies import Copy
+from tests.relay import relay
+from tests.serving import wait_until
+from tests.slow_server import NAMES, question
 from ui.history import History
+from ui.turn import Turn
 
 
 class BrokenOffError(Exception):
@@ -141,8 +147,52 @@ def client_of(address: str, token: str) -> httpx.Client:
     return httpx.Client(base_url=address, headers=headers, timeout=120, trust_env=False)
 
 
-def turns_of(place: Path | str, name: str) -> list[tuple[str, str, str]]:
-    """Question, stage and text of every turn that is kept of that reader."""
+def turns_of(place: Path | str, name: str) -> list[Turn]:
+    """Every turn that is kept of that reader."""
     with closing(History(place, name="default", owner=name)) as history:
         found = [history.load(kept.id) for kept in history.find()]
-    return [(one.question, one.stage, one.text) for each in found if each for one in each[2]]
+    return [one for each in found if each for one in each[2]]
+
+
+def ask_while_one_is_killed(
+    copies: Sequence[Copy],
+    tokens: Sequence[str],
+    questions: int,
+    *,
+    after: int,
+    seconds: tuple[float, float],
+    on_page: Callable[[str, str], None],
+    of_api: Callable[[str, dict[str, Any]], None],
+) -> tuple[list[Reader], list[Reader]]:
+    """A reader for each of ``tokens``, half of them on the page, half by the API.
+
+    Every second one is on the second copy. The first is killed when ``after`` questions are
+    answered. ``seconds`` is how long that may take, and then the rest of each.
+    """
+    first, second = copies
+    with ExitStack() as stack:
+        proxies = [
+            stack.enter_context(relay(first.port, second.port)),
+            stack.enter_context(relay(second.port, first.port)),
+        ]
+        readers = [
+            Reader(
+                stack.enter_context(client_of(proxies[at % 2].address, token)),
+                [question(NAMES[(at + one) % len(NAMES)]) for one in range(questions)],
+                on_page=on_page,
+                of_api=of_api,
+            )
+            for at, token in enumerate(tokens)
+        ]
+        half = len(readers) // 2
+        with ThreadPoolExecutor(len(readers)) as threads:
+            reading = [threads.submit(one.read_page) for one in readers[:half]]
+            reading += [threads.submit(one.ask_api) for one in readers[half:]]
+            wait_until(
+                lambda: sum(len(one.answered) for one in readers) >= after, seconds=seconds[0]
+            )
+            first.kill()
+            for ended in reading:
+                ended.result(seconds[1])
+        assert second.process.poll() is None
+    return readers[:half], readers[half:]

@@ -7,8 +7,7 @@ whole, and its quotes stand in the documents; or it failed, and who asked was to
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,8 @@ from tests.browser import free_port
 from tests.copies import PORT, started
 from tests.llama_server import llama_server
 from tests.postgres import PASSWORD, postgres
-from tests.readers import Reader, client_of
-from tests.relay import relay
-from tests.serving import wait_until
-from tests.slow_server import NAMES, question, report, said
-from ui.history import History
-from ui.turn import Turn
+from tests.readers import ask_while_one_is_killed, turns_of
+from tests.slow_server import NAMES, report, said
 
 pytest.importorskip("pymilvus", reason="the extra milvus is not installed")
 
@@ -66,12 +61,6 @@ def is_drawn(asked: str, shown: str) -> None:
     assert 'aria-busy="true"' not in shown
 
 
-def turns_of(place: str, name: str) -> list[Turn]:
-    with closing(History(place, name="default", owner=name)) as history:
-        found = [history.load(kept.id) for kept in history.find()]
-    return [one for each in found if each for one in each[2]]
-
-
 def test_one_of_two_programs_is_killed_and_nothing_is_lost(
     home_with_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,33 +78,19 @@ def test_one_of_two_programs_is_killed_and_nothing_is_lost(
         for name in READERS:
             accounts.add(name, None)
         serve = ["-m", "rag", "serve", "--port", PORT, "--conversations", place]
-        first, second = stack.enter_context(
-            started([[*serve, "--store", store, "--llm", model.url]] * 2)
+        both = stack.enter_context(started([[*serve, "--store", store, "--llm", model.url]] * 2))
+        on_page, by_api = ask_while_one_is_killed(
+            both,
+            [accounts.new_token(name) for name in READERS],
+            QUESTIONS,
+            after=8,
+            seconds=(240, 300),
+            on_page=is_drawn,
+            of_api=is_answer,
         )
-        proxies = [
-            stack.enter_context(relay(first.port, second.port)),
-            stack.enter_context(relay(second.port, first.port)),
-        ]
-        readers = [
-            Reader(
-                stack.enter_context(client_of(proxies[at % 2].address, accounts.new_token(name))),
-                [question(NAMES[(at + one) % len(NAMES)]) for one in range(QUESTIONS)],
-                on_page=is_drawn,
-                of_api=is_answer,
-            )
-            for at, name in enumerate(READERS)
-        ]
-        on_page, by_api = readers[:10], readers[10:]
-        with ThreadPoolExecutor(len(readers)) as threads:
-            reading = [threads.submit(one.read_page) for one in on_page]
-            reading += [threads.submit(one.ask_api) for one in by_api]
-            wait_until(lambda: sum(len(one.answered) for one in readers) >= 8, seconds=240)
-            first.kill()
-            for ended in reading:
-                ended.result(300)
-        assert second.process.poll() is None
         kept = {name: turns_of(place, name) for name in READERS}
 
+    readers = [*on_page, *by_api]
     assert {len(one.answered) for one in readers} == {QUESTIONS}
     assert {one.broken for at, one in enumerate(readers) if at % 2 == 1} == {0}
     assert all(sum(one.broken for one in some[::2]) >= 2 for some in (on_page, by_api))

@@ -6,8 +6,7 @@ relay does what a proxy would: it keeps a client on one copy as long as that is 
 
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,8 @@ from tests.copies import PORT, Copy, started
 from tests.fakes import WordEmbedder
 from tests.postgres import PASSWORD as DATABASE_PASSWORD
 from tests.postgres import Cluster, postgres
-from tests.readers import Reader, Tab, client_of, turns_of
+from tests.readers import Tab, ask_while_one_is_killed, client_of, turns_of
 from tests.relay import relay
-from tests.serving import wait_until
 from tests.slow_server import NAMES, question, report, said, slow_question
 from tests.test_accounts import QUICK
 from ui.history import History
@@ -91,33 +89,26 @@ def is_answer(asked: str, record: dict[str, Any]) -> None:
     assert [one["quote"] for one in record["citations"]] == [ANSWERS[asked]]
 
 
+def kept_of(place: Path | str, name: str) -> list[tuple[str, str, str]]:
+    """Question, stage and text of every turn that is kept of that reader."""
+    return [(one.question, one.stage, one.text) for one in turns_of(place, name)]
+
+
 def test_one_of_two_is_killed_and_nothing_is_lost(
     place: Path | str, tokens: dict[str, str]
 ) -> None:
-    with copies(place) as (first, second), ExitStack() as stack:
-        proxies = [
-            stack.enter_context(relay(first.port, second.port)),
-            stack.enter_context(relay(second.port, first.port)),
-        ]
-        readers = [
-            Reader(
-                stack.enter_context(client_of(proxies[at % 2].address, tokens[name])),
-                [question(NAMES[(at + one) % len(NAMES)]) for one in range(QUESTIONS)],
-                on_page=is_drawn,
-                of_api=is_answer,
-            )
-            for at, name in enumerate(READERS)
-        ]
-        with ThreadPoolExecutor(len(readers)) as threads:
-            on_page, by_api = readers[:10], readers[10:]
-            reading = [threads.submit(one.read_page) for one in on_page]
-            reading += [threads.submit(one.ask_api) for one in by_api]
-            wait_until(lambda: sum(len(one.answered) for one in readers) >= 20, seconds=120)
-            first.kill()
-            for ended in reading:
-                ended.result(240)
-        assert second.process.poll() is None
+    with copies(place) as both:
+        on_page, by_api = ask_while_one_is_killed(
+            both,
+            [tokens[name] for name in READERS],
+            QUESTIONS,
+            after=20,
+            seconds=(120, 240),
+            on_page=is_drawn,
+            of_api=is_answer,
+        )
 
+    readers = [*on_page, *by_api]
     for one in readers:
         assert len(one.answered) == QUESTIONS
     # Whoever was on the copy that stayed has noticed nothing.
@@ -127,7 +118,7 @@ def test_one_of_two_is_killed_and_nothing_is_lost(
         for some in (on_page, by_api)
     )
     for name, one in zip(READERS, on_page, strict=False):
-        kept = turns_of(place, name)
+        kept = kept_of(place, name)
         assert {asked for asked, _, _ in kept} >= set(one.taken)
         for asked, stage, text in kept:
             assert asked in one.taken
@@ -166,7 +157,7 @@ def test_the_chat_goes_on_without_its_database(
         assert ANSWERS[three] in tab.finish()
         assert not tab.warnings
     kept = [(asked, "answered", ANSWERS[asked]) for asked in (one, two, three)]
-    assert turns_of(place, "desk-1") == kept
+    assert kept_of(place, "desk-1") == kept
 
 
 @pytest.mark.parametrize(
@@ -264,7 +255,7 @@ def test_a_page_whose_copy_is_killed_comes_back_with_its_conversation(
         page.locator("article", has_text=said("Hazel", 106)).wait_for()
         page.get_by_role("button", name="Ask", exact=True).wait_for()
         assert page.url == address
-    kept = turns_of(place, READERS[0])
+    kept = kept_of(place, READERS[0])
     assert [(asked, stage) for asked, stage, _ in kept] == [
         (question("Maple"), "answered"),
         (slow_question("Cedar"), "stopped"),

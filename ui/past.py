@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from models.errors import FootnoteError, HistoryError
+from models.errors import HistoryError
 from ui import render
 from ui.history import History
 from ui.parts import QUICK, html
@@ -57,13 +57,13 @@ class Past:
         current = session.id if session else ""
         try:
             kept = self._history.of(shown.user.name).find(shown.wanted)
-        except FootnoteError as error:
+        except HistoryError as error:
             return {self.list: render.told(str(error))}
         return {self.list: render.history(kept, current=current, **open_)}
 
     def told(self, shown: Shown, session: Session | None, error: HistoryError) -> dict[Any, Any]:
         """What did not go as it should, above them; the side is opened for it."""
-        (listed,) = self.listed(shown, session).values()
+        listed = self.listed(shown, session)[self.list]
         return {self.list: render.told(str(error)) + listed, self.side: gr.update(open=True)}
 
     def keep(self, session: Session, user: User) -> None:
