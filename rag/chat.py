@@ -24,7 +24,7 @@ from rag.prompt import (
     ANSWER_RULES,
     JUDGE_RULES,
     Message,
-    follow_up_beginnings,
+    follow_up_beginning,
 )
 from rag.records import (
     REFUSAL,
@@ -230,10 +230,8 @@ class Chat:
         longer wanted. Nobody else may use the chat meanwhile.
         """
         if not question:
-            beginnings = follow_up_beginnings(self._last.texts) if self._last else {}
-            for place, beginning in beginnings.items():
-                if is_wanted():
-                    self._generate.read(beginning, place=place)
+            if self._last and is_wanted():
+                self._generate.read(follow_up_beginning(self._last.texts), place="follow-up")
             return
         with suppress(QuestionError):
             question = check_question(question)

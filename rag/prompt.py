@@ -86,15 +86,15 @@ def answer_messages(
 ) -> list[Message]:
     """What to have ``question`` answered with, from ``excerpts``.
 
-    ``before`` is the last question and its answer, when the question leans on them; they come
-    first, so that they are read before anything is asked. The question stands before the
-    passages too, unless it leans on others: a model reads them forwards, and otherwise does not
-    know yet what to look for. Nothing says that it may refuse: a small model then refuses what
-    it could answer. Whether its answer is given is decided apart.
+    ``before`` is the last question and its answer, when the question leans on them. The
+    question stands before the passages too, unless it leans on others: a model reads them
+    forwards, and otherwise does not know yet what to look for. Nothing says that it may
+    refuse: a small model then refuses what it could answer. Whether its answer is given is
+    decided apart.
     """
     asked = f"Question: {harmless(question)}"
-    parts = [*([] if before else [asked]), *_passages(excerpts), asked]
-    return [*ANSWER_RULES, *_turns(before), _asked(parts)]
+    parts = [*([] if before else [asked]), *_passages(excerpts), *_said(before), asked]
+    return [*ANSWER_RULES, _asked(parts)]
 
 
 def judge_messages(
@@ -107,24 +107,13 @@ def judge_messages(
     return [*JUDGE_RULES, _asked([*_said(before), *_passages(excerpts), asked])]
 
 
-def follow_up_beginnings(before: Sequence[str]) -> dict[str, list[Message]]:
-    """What every question that leans on ``before`` begins with, when it is judged and answered."""
-    return {
-        "judged": [*JUDGE_RULES, _asked([*_said(before), *_passages([])])],
-        "answered": [*ANSWER_RULES, *_turns(before), _asked(_passages([]))],
-    }
+def follow_up_beginning(before: Sequence[str]) -> list[Message]:
+    """What every question that leans on ``before`` begins with when it is judged."""
+    return [*JUDGE_RULES, _asked([*_said(before), *_passages([])])]
 
 
 def _asked(parts: Sequence[str]) -> Message:
     return Message(role="user", content="\n\n".join(parts))
-
-
-def _turns(before: Sequence[str]) -> list[Message]:
-    roles = ("user", "assistant")
-    return [
-        Message(role=role, content=harmless(text))
-        for role, text in zip(roles, before, strict=False)  # a refusal is left out
-    ]
 
 
 def _passages(excerpts: Sequence[Excerpt]) -> list[str]:

@@ -207,10 +207,9 @@ def test_a_follow_up_is_searched_with_what_it_points_back_to() -> None:
     assert search.queries[1].startswith("How many planes landed?")
     assert search.queries[1].endswith("And what did they carry?")
     assert answer.citations[0].quote == "The planes carried 35 tons of cargo."
-    *_, question, said, second = model.asked[1]
-    assert second["content"].count("From “Planes land”") == 1
-    assert question["content"] == "How many planes landed?"
-    assert said["content"].startswith("Two military planes")
+    second = model.asked[1][-1]["content"]
+    assert second.count("From “Planes land”") == 1
+    assert "Before that: How many planes landed? Two military planes" in second
 
 
 def test_a_follow_up_in_other_words_is_answered() -> None:
@@ -420,12 +419,12 @@ def test_what_a_follow_up_begins_with_is_read_before_anything_is_asked() -> None
     conversation.read_ahead("", is_wanted=lambda: False)
     assert model.read_before == []
     conversation.read_ahead("", is_wanted=lambda: True)
+    ((*known, beginning),) = model.read_before
     conversation.ask("Where did they come from?")
-    used = (model.judged[-1], model.asked[-1])
-    for (*known, beginning), (*rules, asked) in zip(model.read_before, used, strict=True):
-        assert rules == known
-        assert asked["content"].startswith(beginning["content"])
-        assert "35 tons" in str([*known[-1:], beginning])
+    (*rules, asked) = model.judged[-1]
+    assert rules == known
+    assert asked["content"].startswith(beginning["content"])
+    assert "35 tons" in beginning["content"]
 
 
 def test_reading_ahead_ends_when_it_is_not_wanted_any_more() -> None:

@@ -8,7 +8,6 @@ from rag.prompt import (
     ANSWER_RULES,
     JUDGE_RULES,
     answer_messages,
-    follow_up_beginnings,
     harmless,
     judge_messages,
     points_back,
@@ -38,29 +37,15 @@ def test_the_judgement_is_asked_for_as_in_the_examples() -> None:
 
 def test_a_question_that_leans_on_the_last_turn_stands_only_after_it() -> None:
     asked = answer_messages("And then?", [excerpt("Two.")], before=["Who?", "He did."])
-    assert [(one["role"], one["content"]) for one in asked[1:-1]] == [
-        ("user", "Who?"),
-        ("assistant", "He did."),
-    ]
-    read = "Passages:\n\nFrom “Planes”:\nTwo.\n\nQuestion: And then?"
-    assert asked[-1] == {"role": "user", "content": read}
-    refused = answer_messages("And then?", [excerpt("Two.")], before=["Who?"])
-    assert refused == [*asked[:2], asked[-1]]
+    assert asked[-1]["content"].startswith("Passages:")
+    assert asked[-1]["content"].endswith("\n\nBefore that: Who? He did.\n\nQuestion: And then?")
 
 
 def test_the_last_turn_stands_before_a_question_that_leans_on_it() -> None:
     judged = judge_messages("And then?", [excerpt("Two.")], before=["Who?", "He did."])
     assert judged[-1]["content"].startswith("Before that: Who? He did.\n\nPassages:")
-
-
-def test_what_a_follow_up_begins_with_is_what_it_will_be_asked_with() -> None:
-    before = ["Who?", "He did."]
-    beginnings = follow_up_beginnings(before)
-    for place, ask in (("judged", judge_messages), ("answered", answer_messages)):
-        *known, beginning = beginnings[place]
-        *rules, asked = ask("And then?", [excerpt("Two.")], before=before)
-        assert rules == known
-        assert asked["content"].startswith(beginning["content"])
+    asked = answer_messages("And then?", [excerpt("Two.")], before=["Who?", "He did."])
+    assert asked[-1]["content"].endswith("\n\nBefore that: Who? He did.\n\nQuestion: And then?")
 
 
 @pytest.mark.parametrize(
