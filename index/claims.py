@@ -105,13 +105,17 @@ _REFUSALS = frozenset("decline declined declines fail failed fails refuse refuse
 SAYS = r"""(?:said|says|stat(?:ed|es)|claim(?:ed|s)|call(?:ed|s)|told|tells|warn(?:ed|s)
     |add(?:ed|s)|argue[ds]|report(?:ed|s)|wrote|writes|announce[ds]|suggest(?:ed|s)|implie[ds]
     |hint(?:ed|s)|accuse[ds]|denie[ds]|believe[ds]|describe[ds]|insist(?:ed|s)|demand(?:ed|s)
-    |urge[ds])\b"""
+    |urge[ds]|explain(?:ed|s)|repl(?:ied|ies)|respond(?:ed|s)|declare[ds]|confirm(?:ed|s)|noted
+    |repeat(?:ed|s)|stress(?:ed|es)|assert(?:ed|s)|acknowledge[ds]|admit(?:ted|s))\b"""
 """Verbs of reported speech, for verbose patterns."""
 
 _HAS_SAID = rf"(?:(?:has|have|had|also)\ )*{SAYS}"
-_SPEAKER = re.compile(rf"^((?:[\w.'’-]+\ ){{1,6}}?){_HAS_SAID}", re.VERBOSE)
-_IS_SAID = re.compile(rf"\b{SAYS}(?!\W*$)", re.VERBOSE | re.IGNORECASE)
-"""Not at the end: “…, the article says” names nobody."""
+_SPEAKER = re.compile(
+    rf"^((?:[\w.'’-]+\ ){{1,6}}?)(?<!\b(?:is|be)\ )(?<!\b(?:was|are)\ )(?<!\b(?:were|been)\ )"
+    rf"{_HAS_SAID}",
+    re.VERBOSE,
+)
+"""Of “Ann was said to …” she is not the speaker."""
 
 _HE_SAYS = re.compile(rf"\b(?:he|she|they|who)\ {_HAS_SAID}", re.VERBOSE | re.IGNORECASE)
 
@@ -141,26 +145,23 @@ class Claim:
     denied: frozenset[str]  # stems of the words that a “not” stands before
     stated: frozenset[str]  # stems of those that stand without one, here or elsewhere
     speakers: frozenset[str]  # stems of who says what it tells: “Maria Zakharova said …”
-    is_attributed: bool  # “Ann said”: said by somebody, whom it names
     is_said_by_pronoun: bool  # “he said”: by somebody whom it need not name
     turns: bool  # “but”, “unlike” inside it: what is said of one part may not be said of the other
 
 
 def claim_of(text: str) -> Claim:
     """Reads ``text``, any stretch of prose, for what it states."""
-    plain = _plain(text)
-    matches = list(_WORD.finditer(plain))
+    read = plain(text)
+    matches = list(_WORD.finditer(read))
     tokens = [match.group() for match in matches]
-    between = [plain[left.end() : right.start()] for left, right in pairwise(matches)]
+    between = [read[left.end() : right.start()] for left, right in pairwise(matches)]
     starts = {0} | {at for at, gap in enumerate(between, start=1) if re.search(r'[.!?:“"]', gap)}
     telling = [(at, token) for at, token in enumerate(tokens) if _is_telling(token)]
     capitalised = [(at, stem(token)) for at, token in telling if token[0].isupper()]
     places = {at for at, _ in capitalised}
     numbers = _numbers(tokens)
     denied = set(_denied(tokens))
-    speaker = _SPEAKER.match(plain.lstrip())
-    is_said = bool(_IS_SAID.search(plain))
-    is_said_by_pronoun = bool(_HE_SAYS.search(plain))
+    speaker = _SPEAKER.match(read.lstrip())
     return Claim(
         words=frozenset(stem(token) for _, token in telling),
         given=frozenset(
@@ -181,8 +182,7 @@ def claim_of(text: str) -> Claim:
         denied=frozenset(stem(tokens[at]) for at in denied),
         stated=frozenset(stem(token) for at, token in telling if at not in denied),
         speakers=words_of(speaker[1]) if speaker else frozenset(),
-        is_attributed=is_said and not is_said_by_pronoun,
-        is_said_by_pronoun=is_said_by_pronoun,
+        is_said_by_pronoun=bool(_HE_SAYS.search(read)),
         turns=any(token.lower() in _TURNS for at, token in enumerate(tokens) if at not in starts),
     )
 
@@ -198,7 +198,7 @@ def telling_words(text: str) -> list[tuple[str, int, int]]:
 
 def words_of(text: str) -> frozenset[str]:
     """The stems of the telling words of ``text``, as in its claim."""
-    stems = map(_telling_stem, _WORD.findall(_plain(text)))
+    stems = map(_telling_stem, _WORD.findall(plain(text)))
     return frozenset(found for found in stems if found is not None)
 
 
@@ -296,7 +296,7 @@ def weight(count: int, of: int) -> float:
     return math.log(1 + of / (count + 0.5))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """So that ways of writing meet: no accents, US for United States and U.S., 5 dollars for $5.
 
     The “no” that begins a reply is gone; a city that is no government is called so.

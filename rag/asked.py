@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from index.claims import LIGHT, SAYS, claim_of, covered, holds, stem, words_of
+from rag.voices import is_quotation, speaks
 
 QUESTION_WORD = "(?:who|whom|whose|what|when|where|why|how|which)"
 
@@ -89,16 +90,6 @@ _LOCATION = re.compile(
       |throughout)\ (?=((?:[\w'’.-]+\ ?){1,5}))""",
     re.VERBOSE | re.IGNORECASE,
 )
-_SPEAKS = re.compile(
-    r"""["“”] | \b(?:sa(?:y|id)|tell|told|claim|argu|stat(?:e[ds]?|ements?|ing)\b|call|warn
-      |add(?:s|ed)\b|report|wr[io]t|announc|suggest|impl(?:y|ie)|hint|accus|den(?:y|ie)|believ
-      |th(?:ink|ought)|insist|demand|urg|fear|hop(?:e|ing)|want|express|oppos|reject|quot|words?\b
-      |repeat|reiterat|declar|promis|ask|agree|welcom|condemn|respond|answer|react|account|comment
-      |remark|opinion|according)""",
-    re.VERBOSE | re.IGNORECASE,
-)
-"""What tells that somebody speaks."""
-
 _CAUSE = re.compile(
     r"\b(?:caus|because|due to|owing|result|le(?:d|ads?)\b|trigger|spark|provo|prompt|blam|reason"
     r"|factors?\b|contribut\w+ to\b|brought (?:about|on)\b)",
@@ -162,7 +153,8 @@ def fits(
         repeats = covered(words, [answer]) >= _SAID_AGAIN
         is_said = covered(words, quotes) >= _SAID_AGAIN or (repeats and said >= _SAID_AGAIN)
     elif kind == "words":
-        is_said = any(_speaks(asks["by"], quote) for quote in quotes)
+        by = words_of(asks["by"])
+        is_said = any(speaks(by, quote) or is_quotation(quote) for quote in quotes)
     elif kind == "cause":
         is_said = any(map(_CAUSE.search, quotes))
     elif kind == "number":
@@ -197,19 +189,6 @@ def _counts(question: str, answer: str) -> bool:
     things, said = claim_of(counted[1]), words_of(answer)
     nouns = things.words - things.names - things.starts
     return not nouns or any(holds(said, noun) for noun in nouns)
-
-
-def _speaks(who: str, quote: str) -> bool:
-    """Whether ``who``, or a pronoun's somebody, says something in ``quote``."""
-    names = words_of(who)
-    if not names or re.search('["“”]', quote):
-        return bool(_SPEAKS.search(quote))
-    for speech in _SPEAKS.finditer(quote):
-        follows = speech[0].lower() == "according"  # “…, according to Ann”
-        before = words_of(quote if follows else quote[: speech.start()])
-        if any(holds(before, name) for name in names):
-            return True
-    return False
 
 
 def asks_for_number(question: str) -> bool:

@@ -25,6 +25,7 @@ from index.claims import LIGHT, Claim, claim_of, holds, words_of
 from index.records import Entailment
 from rag.evidence import Evidence, Evidences
 from rag.nearness import Nearness, likeness, nearness
+from rag.voices import is_quotation, speaks, voices
 from rag.weights import Regression
 
 _REGRESSION = Regression.load("support")
@@ -303,13 +304,19 @@ def _added(claim: Claim, one: Support, more: Support) -> int:
 
 def _is_said_by_another(claim: Claim, items: tuple[Evidence, ...]) -> bool:
     """Whether ``claim`` has somebody say what the items have somebody else say, or nobody."""
-    speakers = claim.speakers & claim.names
-    if not speakers:
+    names = claim.speakers & claim.names
+    if not names:
         return False
-    named = [any(holds(item.claim.words, name) for name in speakers) for item in items]
-    others = [item for item, is_named in zip(items, named, strict=True) if not is_named]
-    return any(item.claim.is_attributed for item in others) or not (
-        any(named) or any(item.claim.is_said_by_pronoun for item in items)
+    speakers = names - claim.given or names  # Trump, not Donald or the president
+    is_theirs = [
+        speaks(speakers, item.text)
+        or (item.claim.is_said_by_pronoun and not any(holds(item.claim.words, n) for n in speakers))
+        or any(voice and voice <= claim.speakers for voice in voices(item.text))
+        for item in items
+    ]
+    return not any(is_theirs) or any(
+        not theirs and not is_quotation(item.text)
+        for item, theirs in zip(items, is_theirs, strict=True)
     )
 
 

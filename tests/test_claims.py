@@ -95,3 +95,9 @@ def test_words_are_stemmed_alike_in_many_threads() -> None:
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(claims._stem, words))
     assert found == [expected[word] for word in words]
+
+
+def test_who_is_said_to_do_something_does_not_say_it() -> None:
+    assert claim_of("Carl Dunn has said that he left.").speakers == {"carl", "dunn"}
+    for said in ("is said", "was said", "has been said", "were believed"):
+        assert not claim_of(f"Carl Dunn {said} to have left.").speakers

@@ -259,7 +259,8 @@ def test_a_heading_inside_a_document_is_no_evidence() -> None:
 
 CLAIMS = document(
     "Anna Bell and Carl Dunn spoke on Sunday. Carl Dunn said that the harbour will be closed in "
-    "March. He said that the fees will rise.",
+    "March. He said that the fees will rise. Carl Dunn owns the harbour's only crane, the letter "
+    "says.",
     id_="claims.txt",
 )
 
@@ -271,6 +272,9 @@ CLAIMS = document(
         ("Anna Bell said that the harbour will be closed in March.", "partly"),
         ("Anna Bell has warned that the harbour will be closed in March.", "partly"),
         ("Carl Dunn said that the fees will rise.", "supported"),
+        ("Carl Dunn owns the harbour's only crane.", "supported"),
+        ("Carl Dunn said that he owns the harbour's only crane.", "partly"),
+        ("Carl Dunn explained that he owns the only crane of the harbour.", "unsupported"),
     ],
 )
 def test_nobody_says_what_another_said(said: str, status: str) -> None:
