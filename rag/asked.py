@@ -97,6 +97,9 @@ _CAUSE = re.compile(
 )
 """What tells that one thing is there because of another."""
 
+_ABOUT = re.compile(r"\b(?:about|regarding|concerning)\ (.+)", re.IGNORECASE)
+_PRONOUN = re.compile(r"\b(?:he|she|it|they|him|her|them|his|its|their)\b", re.IGNORECASE)
+
 _VAGUE = re.compile(r"\b(?:main|primary|key)\ (?=\w)", re.IGNORECASE)
 """What a role is called that a document may leave out: its *main* rival."""
 
@@ -132,11 +135,12 @@ def fits(
 
     Asked for a number, time, name or place, it must give one that the question does not; asked
     for anything else than yes or no or “how rich?”, something that the question does not. Asked
-    what somebody said, the quotes must let them speak; asked for a cause, they must tell of one.
-    Asked whether something is so, or who said it, the quotes must say it; ``said`` is how much
-    of the answer they say, also in other words. What the question denies (“who was not …?”) the
-    quotes must not assert. An answer that is the chosen sentence itself, not the model's words,
-    may call what is counted by another name. ``before`` is the question that ``question`` leans on.
+    what somebody said, the quotes must let them speak, of whom it names; asked for a cause, they
+    must tell of one. Asked whether something is so, or who said it, the quotes must say it;
+    ``said`` is how much of the answer they say, also in other words. What the question denies
+    (“who was not …?”) the quotes must not assert. An answer that is the chosen sentence itself, not
+    the model's words, may call what is counted by another name. ``before`` is the question that
+    ``question`` leans on.
     """
     asks = _ASKS.search(question)
     if _YES_OR_NO.search(question):
@@ -155,6 +159,7 @@ def fits(
     elif kind == "words":
         by = words_of(asks["by"])
         is_said = any(speaks(by, quote) or is_quotation(quote) for quote in quotes)
+        is_said = is_said and _is_about(question[asks.end() :], quotes)
     elif kind == "cause":
         is_said = any(map(_CAUSE.search, quotes))
     elif kind == "number":
@@ -189,6 +194,17 @@ def _counts(question: str, answer: str) -> bool:
     things, said = claim_of(counted[1]), words_of(answer)
     nouns = things.words - things.names - things.starts
     return not nouns or any(holds(said, noun) for noun in nouns)
+
+
+def _is_about(rest: str, quotes: Sequence[str]) -> bool:
+    """Whether ``quotes`` speak of one whom ``rest`` names, “say *about Ann*”, or of some “she”."""
+    about = _ABOUT.search(rest)
+    topic = claim_of(about[1]) if about else claim_of("")
+    names = topic.names | topic.starts
+    held = words_of(" ".join(quotes))
+    return (
+        not names or any(holds(held, name) for name in names) or any(map(_PRONOUN.search, quotes))
+    )
 
 
 def asks_for_number(question: str) -> bool:

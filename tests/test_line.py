@@ -220,7 +220,9 @@ def test_an_error_is_raised_where_it_is_waited_for_and_the_next_has_its_turn() -
         line = Line()
         with pytest.raises(ZeroDivisionError):
             await all_of(line.events("a", broken))
-        assert await all_of(line.events("a", Model().of("q"))) == ["q begins", "q ends"]
+        # The one before may still be about to leave.
+        events = await all_of(line.events("a", Model().of("q")))
+        assert [one for one in events if not isinstance(one, Waiting)] == ["q begins", "q ends"]
 
     run(test())
 
