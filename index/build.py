@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from index.embed import SentenceEmbedder
+from index.encoders import Embedder, Vectors
 from index.generation import FORMAT, Manifest, Reader, Store, Writer, embedded_text
 from index.load import READERS
 from index.plan import Known, Plan, make_plan
-from index.records import BuildReport, Embedder, Passage, Skipped, Vectors
+from index.records import BuildReport, Passage, Skipped
 from index.sentences import sentence_spans
 from index.split import PASSAGE_SIZE
 from index.stores import open_store

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from index.embed_reference import ReferenceEncoder
-from index.records import Reading, Vectors
+from index.encoders import Reading, Vectors
 from models import kept
 from models.catalog import default, find
 from models.errors import ModelError

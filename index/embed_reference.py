@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from index.records import Reading, Vectors
+from index.encoders import Reading, Vectors
 from models.errors import ModelError
 
 if TYPE_CHECKING:

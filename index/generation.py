@@ -15,7 +15,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from index.records import Document, Passage, Skipped, Vectors
+from index.encoders import Vectors
+from index.records import Document, Passage, Skipped
 from models.errors import StoreError
 from models.progress import OnProgress
 

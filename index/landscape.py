@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
+from index.encoders import Vectors
 from index.generation import Reader
-from index.records import Passage, Vectors
+from index.records import Passage
 
 MOST = 4000
 """Passages that are placed; of more, some are drawn by chance, the same ones each time."""

@@ -16,7 +16,8 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from index.records import Match, Rows
+from index.encoders import Rows
+from index.records import Match
 from models.progress import OnProgress, Progress
 
 _MOST_WORDS = 64

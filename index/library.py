@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from index.build import SHIPPED_CORPUS, build
 from index.embed import SentenceEmbedder
+from index.encoders import Embedder
 from index.folder import IGNORE_FILE, ignore_lines, ignored, is_hidden
 from index.generation import Reader, Store
 from index.landscape import Landscape, landscape
 from index.load import MAX_BYTES, reason_not_to_read
-from index.records import BuildReport, Embedder, Passage, Skipped
+from index.records import BuildReport, Passage, Skipped
 from index.stores import open_store
 from models.errors import DocumentError
 from models.paths import documents_folder

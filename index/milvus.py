@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from index.records import Vectors
+from index.encoders import Vectors
 from models.errors import StoreError
 
 os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")  # pymilvus would take settings from .env files

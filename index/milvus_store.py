@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from index.encoders import Vectors
 from index.generation import (
     DEPTH,
     FORMAT,
@@ -49,7 +50,7 @@ from index.milvus_writer import (
     prefix_of,
     records_of,
 )
-from index.records import Document, Passage, Section, Skipped, Vectors
+from index.records import Document, Passage, Section, Skipped
 from models.errors import StoreError
 
 _BESIDE = ThreadPoolExecutor(thread_name_prefix="milvus-words")

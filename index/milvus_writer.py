@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from index.encoders import Vectors
 from index.generation import Manifest, embedded_text, rebuild_command
 from index.lexical import K1, B, stems
 from index.milvus import BM25, LONGEST_TEXT, Field, Lookup, Milvus
 from index.milvus_lease import Lease
-from index.records import Document, Passage, Skipped, Vectors
+from index.records import Document, Passage, Skipped
 from index.vectors import RECALL, SAME, highest
 from models.errors import StoreError
 from models.progress import OnProgress, Progress

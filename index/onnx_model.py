@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from index.records import Reading, Vectors
+from index.encoders import Reading, Vectors
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # newer ones report their use unless it is set before
 

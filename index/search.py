@@ -10,9 +10,10 @@ from functools import cached_property
 import numpy as np
 
 from index.embed import SentenceEmbedder
+from index.encoders import Embedder, Reading, Reranker
 from index.generation import Reader, Store
 from index.rank import scores
-from index.records import Document, Embedder, Hit, Reading, Reranker
+from index.records import Document, Hit
 from index.stores import open_store
 from models.errors import QuestionError, StoreError
 

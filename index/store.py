@@ -38,6 +38,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from index import lexical, vectors
+from index.encoders import Rows, Vectors
 from index.generation import (
     DEPTH,
     FORMAT,
@@ -49,7 +50,7 @@ from index.generation import (
     embedded_text,
     rebuild_command,
 )
-from index.records import Document, Match, Passage, Rows, Section, Skipped, Vectors
+from index.records import Document, Match, Passage, Section, Skipped
 from models.errors import StoreError
 from models.paths import indexes_folder
 from models.progress import OnProgress

@@ -17,7 +17,8 @@ from typing import Any
 import faiss
 import numpy as np
 
-from index.records import Match, Rows, Vectors
+from index.encoders import Rows, Vectors
+from index.records import Match
 from models.errors import StoreError
 from models.progress import OnProgress, Progress
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from index.encoders import Embedder, Vectors
 from index.load import file_bytes, reason_not_to_read
-from index.records import Document, Embedder, Passage, Vectors
+from index.records import Document, Passage
 from index.sandbox import Sandbox
 from index.split import split
 from models.errors import DocumentError

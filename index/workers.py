@@ -23,8 +23,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from index.encoders import Embedder, Vectors
 from index.load import READERS
-from index.records import Embedder, Vectors
 from index.sandbox import Sandbox
 from index.split import PASSAGE_SIZE
 from index.worker import File, Loaded, load_file, opened

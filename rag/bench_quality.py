@@ -17,9 +17,9 @@ from ir_measures import nDCG
 from index.build import SHIPPED_CORPUS
 from index.embed import SentenceEmbedder
 from index.embed_reference import ReferenceEncoder
+from index.encoders import Vectors
 from index.generation import embedded_text
 from index.load import read_document
-from index.records import Vectors
 from index.split import split
 from models.progress import OnProgress, Progress
 from models.resolve import resolve_embedder

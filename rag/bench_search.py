@@ -20,7 +20,8 @@ import numpy as np
 
 from index.build import build
 from index.embed import SentenceEmbedder
-from index.records import Document, Embedder, Reading, Vectors
+from index.encoders import Embedder, Reading, Vectors
+from index.records import Document
 from index.sentences import sentence_spans
 from models.errors import EvaluationError
 from models.paths import bench_folder

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from index.records import Hit, Match, Vectors
+from index.encoders import Vectors
+from index.records import Hit, Match
 from index.search import Index
 from index.store import Generation
 from rag.bench_probe import megabytes

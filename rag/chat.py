@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from index.cross_encoder import CrossEncoderEntailment, CrossEncoderReranker
-from index.records import Document, Entailment, Hit
+from index.encoders import Entailment
+from index.records import Document, Hit
 from index.search import Index
 from models.errors import QuestionError
 from models.resolve import resolve_llm

@@ -13,7 +13,8 @@ from ir_measures import RR, R, Success, nDCG
 from scipy.stats import bootstrap
 from torchmetrics.functional.text import squad
 
-from index.records import Document, Hit, Reading
+from index.encoders import Reading
+from index.records import Document, Hit
 from models.progress import OnProgress, Progress
 from rag.chat import Chat
 from rag.matter import Search

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.claims import Claim, claim_of, holds, weights
-from index.records import Hit, Reading
+from index.encoders import Reading
+from index.records import Hit
 from index.sentences import sentence_spans
 from index.split import is_boilerplate
 from rag.nearness import likeness, nearness

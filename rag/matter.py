@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from index.records import Document, Hit, Reading
+from index.encoders import Reading
+from index.records import Document, Hit
 from rag.choose import Choice, Judge, choose
 from rag.evidence import Evidences, Excerpt
 from rag.generate import Generate

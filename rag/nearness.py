@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.claims import telling_words
-from index.records import Reading
+from index.encoders import Reading
 
 _LIKE_LEAST, _LIKE_MOST = 0.3, 0.6
 """Cosines of tokens in context between which they come to stand for the same."""

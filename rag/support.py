@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.claims import LIGHT, Claim, claim_of, holds, words_of
-from index.records import Entailment
+from index.encoders import Entailment
 from rag.evidence import Evidence, Evidences
 from rag.nearness import Nearness, likeness, nearness
 from rag.voices import is_quotation, speaks, voices

@@ -6,7 +6,8 @@ from collections.abc import Generator, Iterable, Sequence
 
 import numpy as np
 
-from index.records import Document, Hit, Passage, Reading, Vectors
+from index.encoders import Reading, Vectors
+from index.records import Document, Hit, Passage
 from index.split import split
 from rag.evidence import Evidences
 from rag.generate import Piece

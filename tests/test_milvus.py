@@ -25,7 +25,8 @@ from index import vectors
 from index.build import build
 from index.check import check_index
 from index.commands import check
-from index.records import Hit, Vectors
+from index.encoders import Vectors
+from index.records import Hit
 from index.search import Index
 from index.stores import open_store
 from models.errors import StoreError

@@ -11,7 +11,8 @@ import pytest
 from index import store, vectors
 from index.build import build
 from index.check import check_index
-from index.records import Match, Reading, Rows, Vectors
+from index.encoders import Reading, Rows, Vectors
+from index.records import Match
 from index.search import Index
 from index.store import Generation, current_generation
 from models.errors import StoreError

@@ -20,8 +20,9 @@ import pytest
 
 from index import onnx_model
 from index.build import build
+from index.encoders import Vectors
 from index.generation import Store
-from index.records import BuildReport, Vectors
+from index.records import BuildReport
 from index.store import current_generation
 from index.worker import File
 from models.errors import WorkersError
