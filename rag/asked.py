@@ -97,6 +97,9 @@ _CAUSE = re.compile(
 )
 """What tells that one thing is there because of another."""
 
+_THE_TEXT = frozenset(map(stem, "author writer article text report document source page".split()))
+"""Who says all that is not said by others: “what does the author say about it?”."""
+
 _ABOUT = re.compile(r"\b(?:about|regarding|concerning)\ (.+)", re.IGNORECASE)
 _PRONOUN = re.compile(r"\b(?:he|she|it|they|him|her|them|his|its|their)\b", re.IGNORECASE)
 
@@ -158,7 +161,8 @@ def fits(
         is_said = covered(words, quotes) >= _SAID_AGAIN or (repeats and said >= _SAID_AGAIN)
     elif kind == "words":
         by = words_of(asks["by"])
-        is_said = any(speaks(by, quote) or is_quotation(quote) for quote in quotes)
+        is_said = bool(by) and by <= _THE_TEXT
+        is_said |= any(speaks(by, quote) or is_quotation(quote) for quote in quotes)
         is_said = is_said and _is_about(question[asks.end() :], quotes)
     elif kind == "cause":
         is_said = any(map(_CAUSE.search, quotes))

@@ -74,6 +74,7 @@ from rag.asked import fits
         ("What did Jorge say about Ann Bell?", "Jorge said that Bell was right.", True),
         ("What did Jorge say about Ann Bell?", "Jorge said that she was right.", True),
         ("What did Jorge say about Ann Bell?", "Jorge said that rain was near.", False),
+        ("What does the author say about the war?", "It was a crime.", True),
         ("What did he say about the war?", "He called it a crime.", True),
         ("What did he say about the war?", "It went on for a year.", False),
         ("What is the name of the general?", "The general said: “Make peace.”", False),
