@@ -101,3 +101,9 @@ def test_who_is_said_to_do_something_does_not_say_it() -> None:
     assert claim_of("Carl Dunn has said that he left.").speakers == {"carl", "dunn"}
     for said in ("is said", "was said", "has been said", "were believed"):
         assert not claim_of(f"Carl Dunn {said} to have left.").speakers
+
+
+def test_who_wrote_a_book_says_nothing() -> None:
+    assert not claim_of("Carl Dunn wrote the book.").speakers
+    assert claim_of("Carl Dunn wrote on Monday that it rains.").speakers == {"carl", "dunn"}
+    assert claim_of("Carl Dunn called it “rain”.").speakers == {"carl", "dunn"}
