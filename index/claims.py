@@ -102,28 +102,28 @@ _NEGATIONS = frozenset(
 _REFUSALS = frozenset("decline declined declines fail failed fails refuse refused refuses".split())
 """Verbs that deny what follows them: “refused to rule out”."""
 
-SAYS = r"""(?:said|says|stat(?:ed|es)|claim(?:ed|s)|call(?:ed|s)|told|tells|warn(?:ed|s)
-    |add(?:ed|s)|argue[ds]|report(?:ed|s)|wrote|writes|announce[ds]|suggest(?:ed|s)|implie[ds]
-    |hint(?:ed|s)|accuse[ds]|denie[ds]|believe[ds]|describe[ds]|insist(?:ed|s)|demand(?:ed|s)
-    |urge[ds]|explain(?:ed|s)|repl(?:ied|ies)|respond(?:ed|s)|declare[ds]|confirm(?:ed|s)|noted
-    |repeat(?:ed|s)|stress(?:ed|es)|assert(?:ed|s)|acknowledge[ds]|admit(?:ted|s))\b"""
+_ALWAYS_SPEECH = r"""said|says|stat(?:ed|es)|claim(?:ed|s)|told|tells|warn(?:ed|s)|argue[ds]
+    |explain(?:ed|s)|repl(?:ied|ies)|insist(?:ed|s)|noted|assert(?:ed|s)|describe[ds]"""
+_SPEECH_OR_DEED = r"""call(?:ed|s)|add(?:ed|s)|report(?:ed|s)|wrote|writes|announce[ds]
+    |suggest(?:ed|s)|implie[ds]|hint(?:ed|s)|accuse[ds]|denie[ds]|believe[ds]|demand(?:ed|s)
+    |urge[ds]|respond(?:ed|s)|declare[ds]|confirm(?:ed|s)|repeat(?:ed|s)|stress(?:ed|es)
+    |acknowledge[ds]|admit(?:ted|s)"""
+"""What tells of speech where a “that” or a quotation follows, but not in “wrote a book”."""
+
+SAYS = rf"(?:{_ALWAYS_SPEECH}|{_SPEECH_OR_DEED})\b"
 """Verbs of reported speech, for verbose patterns."""
 
-_HAS_SAID = rf"(?:(?:has|have|had|also)\ )*{SAYS}"
-_ALWAYS_SAYS = r"""(?:said|says|stat(?:ed|es)|claim(?:ed|s)|told|tells|warn(?:ed|s)|argue[ds]
-    |explain(?:ed|s)|repl(?:ied|ies)|insist(?:ed|s)|noted|assert(?:ed|s)|describe[ds])\b"""
-"""The others of them can be deeds: “wrote a book”, “added a room”, “announced a new boat”."""
-
+_HAS = r"(?:(?:has|have|had|also)\ )*"
 _SPEAKER = re.compile(
     rf"""^((?:[\w.'’-]+\ ){{1,6}}?)
       (?<!\b(?:is|be)\ )(?<!\b(?:was|are)\ )(?<!\b(?:were|been)\ )  # “Ann was said to …”
-      (?:(?:has|have|had|also)\ )*
+      {_HAS}
       (?!call(?:ed|s)\ \w+\ that\b)  # “called it that because”
-      (?:{_ALWAYS_SAYS} | {SAYS}(?=.*(?:\bthat\b|["“])))""",
+      (?:(?:{_ALWAYS_SPEECH})\b | (?:{_SPEECH_OR_DEED})\b(?=.*(?:\bthat\b|["“])))""",
     re.VERBOSE,
 )
 
-_HE_SAYS = re.compile(rf"\b(?:he|she|they|who)\ {_HAS_SAID}", re.VERBOSE | re.IGNORECASE)
+_HE_SAYS = re.compile(rf"\b(?:he|she|they|who)\ {_HAS}{SAYS}", re.VERBOSE | re.IGNORECASE)
 
 _CONTRACTION = re.compile(r"n['’]t$")
 _TURNS = frozenset("but except however instead rather unlike".split())

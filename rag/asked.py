@@ -203,12 +203,13 @@ def _counts(question: str, answer: str) -> bool:
 def _is_about(rest: str, quotes: Sequence[str]) -> bool:
     """Whether ``quotes`` speak of one whom ``rest`` names, “say *about Ann*”, or of some “she”."""
     about = _ABOUT.search(rest)
-    topic = claim_of(about[1]) if about else claim_of("")
+    if not about:
+        return True
+    topic = claim_of(about[1])
     names = topic.names | topic.starts
-    held = words_of(" ".join(quotes))
-    return (
-        not names or any(holds(held, name) for name in names) or any(map(_PRONOUN.search, quotes))
-    )
+    quoted = " ".join(quotes)
+    held = words_of(quoted)
+    return not names or bool(_PRONOUN.search(quoted)) or any(holds(held, name) for name in names)
 
 
 def asks_for_number(question: str) -> bool:

@@ -85,12 +85,12 @@ def voices(text: str) -> tuple[frozenset[str], ...]:
 
 def _subjects(tokens: Sequence[str], at: int, token: str) -> Iterator[Sequence[str]]:
     """What may be the subject of the word there, if that tells of speech."""
-    if token == ":" and _QUOTES.match("".join(tokens[at + 1 : at + 2])):
+    following = "".join(tokens[at + 1 : at + 2])
+    if token == ":" and _QUOTES.match(following):
         yield _beginning(tokens, at)
     if not _SPEECH.match(token):
         return
     before = _clause(tokens[at - 1 :: -1] if at else ())[::-1]
-    following = "".join(tokens[at + 1 : at + 2])
     if token.lower() == "according":
         yield _words(tokens[at + 1 :])
     elif _is_passive(before, token):
