@@ -4,7 +4,7 @@ import math
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -26,8 +26,9 @@ _STEMMERS = _Stemmers()
 _WORD = re.compile(r"[^\W_]+(?:[.,]\d+)*(?:['’][^\W\d_]+)?")
 _BETWEEN = "\0"
 """No text has it: readers clean what they read."""
-_WORD_OR_END = re.compile(rf"{_WORD.pattern}|(?<=[.!?])\s|\n|{_BETWEEN}")
-"""Where a sentence ends: good enough to compare words by, and quicker than the true ends."""
+_FULL_STOPS = (".", "!", "?")
+_END = "."
+"""What stands for the end of a line."""
 _ABBREVIATION = re.compile(r"\b(?:[A-Za-z]\.){2,}")
 _INSIDE_ABBREVIATION = re.compile(r"\.[A-Za-z]\.")
 
@@ -248,41 +249,51 @@ def holds(words: frozenset[str], wanted: str) -> bool:
 def held_in(texts: Sequence[str], wanted: frozenset[str]) -> list[list[frozenset[str]]]:
     """Which of ``wanted``, stems, each sentence of each text holds; for the search, so quick.
 
-    Those that ``holds(words_of(sentence), one)``, but a word that stands often is looked at once,
-    and stemmed only if it begins like one that is wanted.
+    Those that ``holds(words_of(sentence), one)``, but what stands between spaces is looked at once,
+    and stemmed only if something in it begins like one that is wanted. A sentence ends where a
+    full stop stands before a space, and with its line: good enough to compare words by. At most
+    one that holds nothing is told of each text.
     """
-    beginnings = {_beginning(word) for word in wanted}
     nothing: frozenset[str] = frozenset()
+    forms: dict[str, frozenset[str]] = {}
+    for word in wanted:
+        forms[word[:_SHARED_LETTERS]] = forms.get(word[:_SHARED_LETTERS], nothing) | {word}
+    may_hold = _begins_like_one_of(forms)
 
-    def held(token: str) -> frozenset[str]:
-        begins = _beginning(token)
-        if begins not in beginnings and begins[0] not in beginnings:  # “OED” is “o”
-            return nothing
-        found = _telling_stem(token)
-        return frozenset(word for word in wanted if found and holds(frozenset({found}), word))
+    def held(piece: str) -> frozenset[str]:
+        found = filter(None, map(_telling_stem, _WORD.findall(piece)))
+        return nothing.union(*(forms.get(stem[:_SHARED_LETTERS], nothing) for stem in found))
 
     # All are read as one.
-    tokens = _WORD_OR_END.findall(_BETWEEN.join(map(_plain_letters, texts)))
-    different = set(tokens)
-    ends = {token for token in different if token == _BETWEEN or token.isspace()}
-    telling = {token: found for token in different - ends if (found := held(token))}
+    plain_texts = f" {_BETWEEN} ".join(map(_plain_letters, texts))
+    pieces = plain_texts.replace("\n", f" {_END} ").split()
+    different = list(set(pieces))
+    lowered = " ".join(different).lower().split()
+    likely = (piece for piece, low in zip(different, lowered, strict=True) if may_hold(low))
+    telling = {piece: words for piece in likely if (words := held(piece))}
+    ends = {piece for piece in different if piece.endswith(_FULL_STOPS)}
+    seen = telling.keys() | ends | {_BETWEEN}
     sentences: list[list[frozenset[str]]] = [[nothing]]
-    for token in tokens:
-        if token in telling:
-            sentences[-1][-1] |= telling[token]
-        elif token == _BETWEEN:
+    for piece in [piece for piece in pieces if piece in seen]:
+        if piece == _BETWEEN:
             sentences.append([nothing])
-        elif token in ends:
+            continue
+        sentences[-1][-1] |= telling.get(piece, nothing)
+        if piece in ends and sentences[-1][-1]:
             sentences[-1].append(nothing)
     return sentences[: len(texts)]
 
 
-@lru_cache(maxsize=50_000)
-def _beginning(token: str) -> str:
-    """What the stem of ``token`` begins with: two letters stay, but of “dying” it is “die”."""
-    word = _without_s(token)
-    same = word if word == "us" else _SAME_NAME.get(word.lower(), word.lower())
-    return same[:2].replace("y", "i")
+def _begins_like_one_of(stems: Iterable[str]) -> Callable[[str], object]:
+    """What finds in a text in lower case something that may be a form of one of ``stems``.
+
+    Of five letters and more four stay: “share” is “sharing”; of fewer, all but the last: “die” is
+    “dying”. A “y” may have become an “i”.
+    """
+    names = {name for name, same in _SAME_NAME.items() if same[:_SHARED_LETTERS] in set(stems)}
+    begins = {word[: max(1, min(len(word), _SHARED_LETTERS) - 1)] for word in {*stems, *names}}
+    spelled = "|".join(re.escape(begin).replace("i", "[iy]") for begin in begins)
+    return re.compile(rf"(?<![^\W\d_])(?:{spelled})").search if begins else lambda text: None
 
 
 def covered(sentence: str, quotes: Iterable[str]) -> float:

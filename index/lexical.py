@@ -44,6 +44,9 @@ _FTS5 = (
     "fts5(title, text, content='', tokenize='porter unicode61 remove_diacritics 2');"
     "CREATE VIRTUAL TABLE temp.occurrences USING fts5vocab(temp, words, instance);"
 )
+_BLOCK = 64
+"""Rows of which the highest is looked at first."""
+
 _ROW, _COUNT, _LENGTH = np.dtype("<u4"), np.dtype("<u2"), np.dtype("<u4")
 
 
@@ -106,7 +109,9 @@ class Words:
         scores = np.zeros(len(self._norms))
         for stem, times in Counter(telling_stems(query)).items():
             self._add(stem, times, scores)
-        rows = np.flatnonzero(scores > 0) if among is None else among[scores[among] > 0]
+        if among is None:
+            among = _likely(scores, limit)
+        rows = among[scores[among] > 0]
         return _best(rows, scores[rows], limit)
 
     def _add(self, stem: str, times: int, scores: NDArray[np.float64]) -> None:
@@ -116,10 +121,14 @@ class Words:
         ).fetchone()
         if found is None:
             return
-        rows = np.frombuffer(found[0], dtype=_ROW)
+        rows = np.frombuffer(found[0], dtype=_ROW).astype(np.intp)
         counts = np.frombuffer(found[1], dtype=_COUNT)
         weight = math.log(1 + (len(scores) - len(rows) + 0.5) / (len(rows) + 0.5))
-        scores[rows] += times * weight * counts * (K1 + 1) / (counts + self._norms[rows])
+        worth = self._norms.take(rows)
+        worth += counts
+        np.divide(counts, worth, out=worth)
+        worth *= times * weight * (K1 + 1)
+        np.add.at(scores, rows, worth)
 
 
 def telling_stems(query: str) -> list[str]:
@@ -142,6 +151,17 @@ def stems(texts: Sequence[str]) -> list[list[str]]:
         return found
     finally:
         connection.close()
+
+
+def _likely(scores: NDArray[np.float64], limit: int) -> Rows:
+    """The rows among which the ``limit`` highest ``scores`` are, few of many: quick to find.
+
+    That many blocks have one that is as high as the least of the blocks' highest.
+    """
+    highest = np.maximum.reduceat(scores, np.arange(0, len(scores), _BLOCK))
+    if len(highest) <= limit:
+        return np.arange(len(scores))
+    return np.flatnonzero(scores >= np.partition(highest, -limit)[-limit])
 
 
 def _best(rows: Rows, scores: NDArray[np.float64], limit: int) -> list[Match]:

@@ -20,7 +20,7 @@ from tests.fakes import WordEmbedder, document
 GROWTH = Growth(
     passages=250_013,
     documents=14_000,
-    method="IVF2000,SQ8 nprobe 512",
+    method="IVF2000,PQ192x4fs nprobe 512",
     p50=20.0,
     p95=29.9,
     meaning_p50=4.0,

@@ -73,7 +73,7 @@ def test_recall_is_what_was_measured(many: vectors.VectorFile, tmp_path: Path) -
     assert method.recall == pytest.approx(sum(right) / 1000)
     assert method.recall
     assert method.recall >= 0.99
-    assert method.name.startswith("IVF93,SQ8 nprobe ")  # 3,000 / 32, less than 4 · √3,000
+    assert method.name.startswith("IVF93,PQ16x4fs nprobe ")  # 3,000 / 32, less than 4 · √3,000
     assert [progress.done for progress in told] == [0, 3000]
 
 
@@ -167,7 +167,7 @@ def test_a_large_index_says_how_it_is_searched(
     report = build(folder, embedder=WordEmbedder())
     assert report.embedded_passages == 1  # the others keep their vectors
     index = opened()
-    assert index.generation.manifest.search == "IVF1,SQ8 nprobe 1"
+    assert index.generation.manifest.search.endswith("fs nprobe 1")
     assert index.generation.manifest.recall == 1.0
     assert found(index) == exact
     assert found(index.only(["4*.txt"]), "cargo17")[0] not in exact
