@@ -8,6 +8,7 @@ in the user's cache folder. A model that they cannot be made of is run by senten
 
 import hashlib
 import threading
+from collections import OrderedDict
 from contextlib import suppress
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -29,13 +30,21 @@ if TYPE_CHECKING:
 _MADE = "onnx-1"
 """Changes when other vectors come of the same weights: then an index must be built again."""
 
+_KEPT = 200
+"""Texts whose reading is kept, some 50 kB each: a follow-up looks at many sentences again."""
+
 
 class SentenceEmbedder:
-    """An embedding model of the catalogue; its weights are loaded at the first use."""
+    """An embedding model of the catalogue; its weights are loaded at the first use.
+
+    May be used from several threads.
+    """
 
     def __init__(self, name: str | None = None) -> None:
         """Raises ModelError if the name is unknown."""
         self._entry = find(name) if name else default("embedder")
+        self._readings: OrderedDict[str, Reading] = OrderedDict()  # the last used last
+        self._keeping = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -75,9 +84,18 @@ class SentenceEmbedder:
 
         Raises ModelError like ``embed``.
         """
-        if not texts:
-            return []
-        return _encoder(self._folder, self._entry.digest, is_small=False).read(texts)
+        with self._keeping:
+            known = {text: self._readings[text] for text in texts if text in self._readings}
+        if new := [text for text in dict.fromkeys(texts) if text not in known]:
+            encoder = _encoder(self._folder, self._entry.digest, is_small=False)
+            known.update(zip(new, encoder.read(new), strict=True))
+        with self._keeping:
+            for text, reading in known.items():
+                self._readings[text] = reading
+                self._readings.move_to_end(text)
+            while len(self._readings) > _KEPT:
+                self._readings.popitem(last=False)
+        return [known[text] for text in texts]
 
 
 _LOADING = threading.Lock()

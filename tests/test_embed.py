@@ -10,6 +10,7 @@ import pytest
 from index import embed, onnx_file
 from index.embed import SentenceEmbedder
 from index.embed_reference import ReferenceEncoder
+from index.encoders import Reading
 from index.onnx_model import Encoder
 from models.errors import ModelError
 from models.paths import encoders_folder
@@ -121,3 +122,36 @@ def test_a_question_is_embedded_without_pytorch_and_nothing_is_reported() -> Non
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert said.stdout.split() == ["False", "1"]
+
+
+class Counting:
+    """Reads as letters are counted, and remembers what it was asked to read."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def read(self, texts: list[str]) -> list[Reading]:
+        self.asked += texts
+        nothing = np.zeros((0, 1), np.float32), np.zeros((0, 2), np.int64)
+        return [Reading(np.full(1, len(text), np.float32), *nothing) for text in texts]
+
+
+def test_what_was_read_lately_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = Counting()
+    monkeypatch.setattr(embed, "_encoder", lambda *_, **__: encoder)
+    monkeypatch.setattr(SentenceEmbedder, "_folder", None)
+    monkeypatch.setattr(embed, "_KEPT", 3)
+    embedder = SentenceEmbedder()
+
+    def read(*texts: str) -> list[float]:
+        return [float(reading.vector[0]) for reading in embedder.read(list(texts))]
+
+    assert read("a", "bb", "a") == [1, 2, 1]
+    assert encoder.asked == ["a", "bb"]
+    assert read("ccc", "a") == [3, 1]
+    assert encoder.asked == ["a", "bb", "ccc"]
+    assert read("dddd", "bb", "a", "ccc", "eeeee") == [4, 2, 1, 3, 5]  # more than are kept
+    assert read("eeeee", "ccc") == [5, 3]
+    assert encoder.asked == ["a", "bb", "ccc", "dddd", "eeeee"]
+    assert read("bb") == [2]
+    assert encoder.asked[5:] == ["bb"]  # read long ago
