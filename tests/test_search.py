@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index import lexical, vectors
-from index.build import build
+from index import claims, lexical, vectors
+from index.build import SHIPPED_CORPUS, build
 from index.claims import held_in, holds, words_of
 from index.embed import SentenceEmbedder
 from index.generation import Store
@@ -59,6 +59,20 @@ def test_a_word_is_held_in_every_form() -> None:
     for form in forms:
         wanted = words_of(form)
         assert held_in([f"x (“{form}”)"], wanted) == [[wanted]] or not wanted
+
+
+def test_only_what_begins_like_a_wanted_word_is_stemmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [file.read_text(encoding="utf-8") for file in sorted(SHIPPED_CORPUS.glob("*.md"))]
+    wanted = words_of("How many soldiers landed near Caracas, and what did they bring?")
+    asked: list[str] = []
+
+    def stem_of(token: str) -> str:
+        asked.append(token)
+        return claims.stem(token)
+
+    monkeypatch.setattr(claims, "_telling_stem", stem_of)
+    assert any(held for sentences in held_in(texts, wanted) for held in sentences)
+    assert len(asked) <= sum(len(text.split()) for text in texts) / 100  # what ranking waits for
 
 
 def test_scores_of_nothing() -> None:
