@@ -1,6 +1,6 @@
 """What every store of indexes does: one generation is read, the next one is written beside it.
 
-Two stores do it, the local files of ``index.store`` and Milvus in ``index.milvus_store``; who
+Two stores do it, the local files of ``index.local_store`` and Milvus in ``index.milvus_store``; who
 searches, builds, lists or checks an index knows only what is here. Documents are named by their
 ids. A passage is named by its row: passages are numbered from 0, in the order of the documents.
 """

@@ -3,7 +3,7 @@
 from functools import cache
 
 from index.generation import Store
-from index.store import LocalStore
+from index.local_store import LocalStore
 from models.errors import StoreError
 
 

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.encoders import Vectors
+from index.local_store import Generation
 from index.records import Hit, Match
 from index.search import Index
-from index.store import Generation
 from rag.bench_probe import megabytes
 from rag.matter import PASSAGES
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from index.generation import Store
-from index.store import LocalStore
+from index.local_store import LocalStore
 from models.paths import weights_folder
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ import pytest
 
 from index.build import build
 from index.generation import Store
+from index.local_files import current_generation
+from index.local_store import LocalStore
 from index.records import BuildReport, Hit
 from index.search import Index
-from index.store import LocalStore, current_generation
 from models.errors import DocumentError, StoreError
 from tests.documents import write_scan
 from tests.fakes import WordEmbedder

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from index.build import build
+from index.local_files import current_generation
 from index.search import Index
-from index.store import current_generation
 from models.errors import FootnoteError, StoreError
 from tests.fakes import WordEmbedder
 
@@ -60,7 +60,7 @@ _KILL = """
 import os, random, signal, sys, time
 from pathlib import Path
 from index.build import build
-from index.store import current_generation
+from index.local_files import current_generation
 from tests.fakes import WordEmbedder
 from tests.test_faults import versions_told, write_reports
 folder, kills = Path(sys.argv[1]), int(sys.argv[2])
@@ -283,7 +283,7 @@ def test_a_folder_that_nobody_remembers_has_to_be_named(tmp_path: Path, home: Pa
 def test_a_dead_writer_does_not_keep_the_lock(tmp_path: Path, home: Path) -> None:
     folder = tmp_path / "reports"
     write_reports(folder, version=0)
-    script = "import time\nfrom index.store import writing\nwith writing('default'):\n    print('held', flush=True)\n    time.sleep(60)"  # noqa: E501
+    script = "import time\nfrom index.local_files import writing\nwith writing('default'):\n    print('held', flush=True)\n    time.sleep(60)"  # noqa: E501
     holder = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True,
         cwd=REPOSITORY, env=os.environ | {"FOOTNOTE_HOME": str(home)},

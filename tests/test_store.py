@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from index.build import build
 from index.generation import FORMAT, Manifest, Store, Writer
+from index.local_files import current_generation
+from index.local_store import LocalStore
 from index.records import Document, Section, Skipped
 from index.split import split
-from index.store import LocalStore, current_generation
 from models.errors import StoreError
 from tests.fakes import WordEmbedder
 

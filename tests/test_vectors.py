@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index import store, vectors
+from index import local_store, vectors
 from index.build import build
 from index.check import check_index
 from index.encoders import Reading, Rows, Vectors
+from index.local_files import current_generation
+from index.local_store import Generation
 from index.records import Match
 from index.search import Index
-from index.store import Generation, current_generation
 from models.errors import StoreError
 from models.progress import Progress
 from tests.fakes import WordEmbedder
@@ -215,7 +216,7 @@ def test_damage_to_a_large_file_is_told(
 ) -> None:
     """When it is opened, if size or time tell; else when all of it is read."""
     monkeypatch.setattr(vectors, "EXACT_LIMIT", 50)
-    monkeypatch.setattr(store, "READ_WHOLE", 1000)
+    monkeypatch.setattr(local_store, "READ_WHOLE", 1000)
     build(folder, embedder=WordEmbedder())
     generation = current_generation("default")
     assert generation
@@ -242,7 +243,7 @@ def test_damage_to_a_large_file_is_told(
 def test_a_copied_index_is_read_whole_and_found_sound(
     folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "READ_WHOLE", 0)
+    monkeypatch.setattr(local_store, "READ_WHOLE", 0)
     build(folder, embedder=WordEmbedder())
     shutil.copytree(home / "indexes" / "default", home / "indexes" / "copy")
     for path in (home / "indexes" / "copy").rglob("*"):

@@ -22,8 +22,8 @@ from index import onnx_model
 from index.build import build
 from index.encoders import Vectors
 from index.generation import Store
+from index.local_files import current_generation
 from index.records import BuildReport
-from index.store import current_generation
 from index.worker import File
 from models.errors import WorkersError
 from models.progress import Progress
