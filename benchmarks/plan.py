@@ -185,7 +185,7 @@ def _disk_of(search: Path) -> float | None:
     show_default=True,
     help="What footnote bench search wrote.",
 )
-@click.option("--disk", default=3530.0, show_default=True, help="Bytes of a passage, without it.")
+@click.option("--disk", default=3250.0, show_default=True, help="Bytes of a passage, without it.")
 @click.option("--embedded", default=92.0, show_default=True, help="Passages in a second.")
 @click.option("--gpu", default=5000.0, show_default=True, help="And by a GPU: an assumption.")
 @click.option("--answer", default=3.5, show_default=True, help="Seconds of an answer.")
