@@ -30,21 +30,13 @@ if TYPE_CHECKING:
 _MADE = "onnx-1"
 """Changes when other vectors come of the same weights: then an index must be built again."""
 
-_KEPT = 200
-"""Texts whose reading is kept, some 50 kB each: a follow-up looks at many sentences again."""
-
 
 class SentenceEmbedder:
-    """An embedding model of the catalogue; its weights are loaded at the first use.
-
-    May be used from several threads.
-    """
+    """An embedding model of the catalogue; its weights are loaded at the first use."""
 
     def __init__(self, name: str | None = None) -> None:
         """Raises ModelError if the name is unknown."""
         self._entry = find(name) if name else default("embedder")
-        self._readings: OrderedDict[str, Reading] = OrderedDict()  # the last used last
-        self._keeping = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -84,18 +76,41 @@ class SentenceEmbedder:
 
         Raises ModelError like ``embed``.
         """
+        if not texts:
+            return []
+        return _recent(self._folder, self._entry.digest).read(texts)
+
+
+_KEPT = 200
+"""Texts whose reading is kept, some 50 kB each: a follow-up looks at many sentences again."""
+
+
+class _Recent:
+    """An encoder that does not read again what it read lately; for several threads."""
+
+    def __init__(self, encoder: "Encoder | ReferenceEncoder") -> None:
+        self._encoder = encoder
+        self._kept: OrderedDict[str, Reading] = OrderedDict()  # the last used last
+        self._keeping = threading.Lock()
+
+    def read(self, texts: list[str]) -> list[Reading]:
         with self._keeping:
-            known = {text: self._readings[text] for text in texts if text in self._readings}
+            known = {text: self._kept[text] for text in texts if text in self._kept}
         if new := [text for text in dict.fromkeys(texts) if text not in known]:
-            encoder = _encoder(self._folder, self._entry.digest, is_small=False)
-            known.update(zip(new, encoder.read(new), strict=True))
+            known.update(zip(new, self._encoder.read(new), strict=True))
         with self._keeping:
             for text, reading in known.items():
-                self._readings[text] = reading
-                self._readings.move_to_end(text)
-            while len(self._readings) > _KEPT:
-                self._readings.popitem(last=False)
+                self._kept[text] = reading
+                self._kept.move_to_end(text)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
         return [known[text] for text in texts]
+
+
+@cache
+def _recent(folder: Path, digest: str) -> _Recent:
+    """The model that texts are read with; what it keeps is not sent along with an embedder."""
+    return _Recent(_encoder(folder, digest, is_small=False))
 
 
 _LOADING = threading.Lock()

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -139,7 +140,7 @@ class Counting:
 def test_what_was_read_lately_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = Counting()
     monkeypatch.setattr(embed, "_encoder", lambda *_, **__: encoder)
-    monkeypatch.setattr(SentenceEmbedder, "_folder", None)
+    monkeypatch.setattr(SentenceEmbedder, "_folder", Path("nowhere"))
     monkeypatch.setattr(embed, "_KEPT", 3)
     embedder = SentenceEmbedder()
 
@@ -155,3 +156,4 @@ def test_what_was_read_lately_is_not_read_again(monkeypatch: pytest.MonkeyPatch)
     assert encoder.asked == ["a", "bb", "ccc", "dddd", "eeeee"]
     assert read("bb") == [2]
     assert encoder.asked[5:] == ["bb"]  # read long ago
+    deepcopy(embedder)  # as it is sent to other processes: it holds no lock and no texts
