@@ -4,7 +4,7 @@ import math
 import re
 import threading
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -274,7 +274,7 @@ def held_in(texts: Sequence[str], wanted: frozenset[str]) -> list[list[frozenset
     ends = {piece for piece in different if piece.endswith(_FULL_STOPS)}
     seen = telling.keys() | ends | {_BETWEEN}
     sentences: list[list[frozenset[str]]] = [[nothing]]
-    for piece in [piece for piece in pieces if piece in seen]:
+    for piece in filter(seen.__contains__, pieces):
         if piece == _BETWEEN:
             sentences.append([nothing])
             continue
@@ -284,13 +284,13 @@ def held_in(texts: Sequence[str], wanted: frozenset[str]) -> list[list[frozenset
     return sentences[: len(texts)]
 
 
-def _begins_like_one_of(stems: Iterable[str]) -> Callable[[str], object]:
+def _begins_like_one_of(stems: Collection[str]) -> Callable[[str], object]:
     """What finds in a text in lower case something that may be a form of one of ``stems``.
 
     Of five letters and more four stay: “share” is “sharing”; of fewer, all but the last: “die” is
     “dying”. A “y” may have become an “i”.
     """
-    names = {name for name, same in _SAME_NAME.items() if same[:_SHARED_LETTERS] in set(stems)}
+    names = {name for name, same in _SAME_NAME.items() if same[:_SHARED_LETTERS] in stems}
     begins = {word[: max(1, min(len(word), _SHARED_LETTERS) - 1)] for word in {*stems, *names}}
     spelled = "|".join(re.escape(begin).replace("i", "[iy]") for begin in begins)
     return re.compile(rf"(?<![^\W\d_])(?:{spelled})").search if begins else lambda text: None

@@ -82,7 +82,7 @@ class LocalStore:
         """Holds the index for one writer."""
         return writing(name)
 
-    def writer(self, name: str) -> "GenerationWriter":
+    def writer(self, name: str) -> GenerationWriter:
         """What writes the next generation."""
         return GenerationWriter(name)
 

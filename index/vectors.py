@@ -45,7 +45,7 @@ _BY_CELLS = 1
 """FAISS's parallel_mode in which the cells of one query are shared among the cores."""
 
 _BITS = 4
-"""Of a code, for two components; what the quick comparison in registers takes."""
+"""Of a code, for two components, or one if their number is odd; what FAISS compares quickly."""
 
 _TRAINING = 32
 """Vectors for each cell that its centre is the mean of, in this many rounds:"""
