@@ -20,7 +20,7 @@ import click
 import llama_cpp
 import numpy as np
 
-import rag.generate  # noqa: F401  (keeps llama.cpp silent)
+import rag.llama  # noqa: F401  (keeps llama.cpp silent)
 from index.build import SHIPPED_CORPUS
 from models.resolve import resolve_llm
 from rag.loading import remembered

@@ -260,11 +260,9 @@ def can_compare_reading(path: Path) -> bool:
 
 def _reading(_home: Path, turns: int, on_progress: OnProgress) -> list[Ratio]:
     """Tokens of a prompt that are read in a second; nothing where the default cannot run."""
-    from rag.generate import (  # noqa: PLC0415  (what the others do not need)
-        CONTEXT_TOKENS,
-        LlamaCpp,
-        usual_llama,
-    )
+    # Not at the top, for what the others do not need.
+    from rag.generate import CONTEXT_TOKENS, LlamaCpp  # noqa: PLC0415
+    from rag.llama import usual_llama  # noqa: PLC0415
 
     path = resolve_llm()
     if not can_compare_reading(path):

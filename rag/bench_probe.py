@@ -59,7 +59,7 @@ def plain(folder: Path) -> Ask:
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415
 
     from models.resolve import resolve_embedder, resolve_llm  # noqa: PLC0415
-    from rag.generate import usual_llama  # noqa: PLC0415
+    from rag.llama import usual_llama  # noqa: PLC0415
 
     embedder = SentenceTransformer(str(resolve_embedder()), device="cpu")
     model = usual_llama(resolve_llm(), context_tokens=4096)

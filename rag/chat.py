@@ -19,13 +19,15 @@ from rag.cite import Footnotes
 from rag.collection import asks_about_collection, describe
 from rag.draft import Draft, is_refusal
 from rag.generate import Generate, InBackground, LlamaCpp
+from rag.llama import while_wanted
 from rag.matter import Matter, Search, Turn
 from rag.parts import joined, parts_of
 from rag.prompt import (
     ANSWER_RULES,
     JUDGE_RULES,
     Message,
-    follow_up_beginning,
+    answer_beginning,
+    judge_beginning,
 )
 from rag.records import (
     REFUSAL,
@@ -230,26 +232,41 @@ class Chat:
         If it is empty, for any question that leans on the last one. Ends early when it is no
         longer wanted. Nobody else may use the chat meanwhile.
         """
-        if not question:
-            if self._last and is_wanted():
-                self._generate.read(follow_up_beginning(self._last.texts), place="follow-up")
-            return
-        with suppress(QuestionError):
-            question = check_question(question)
-            if asks_about_collection(question):
+        with while_wanted(is_wanted), suppress(QuestionError):
+            if question:
+                self._read_for(check_question(question), is_wanted)
                 return
-            self._look_for_newer()
-            matter = self._matter_of(parts_of(question)[0], self._last)
-            if matter.topic or not (is_wanted() and matter.hits):
-                return
-            for _ in weigh(matter.evidences, matter.judge):
+            for place, messages in enumerate(self._likely_beginnings()):
                 if not is_wanted():
                     return
-            _ = (
-                matter.choice.odds
-            )  # before the answer is read, which goes on from what was read last
-            if is_wanted():
-                self._generate.read(matter.messages())
+                self._generate.read(messages, place=f"follow-up {place}")
+
+    def _read_for(self, question: str, is_wanted: Callable[[], bool]) -> None:
+        if asks_about_collection(question):
+            return
+        self._look_for_newer()
+        matter = self._matter_of(parts_of(question)[0], self._last)
+        if matter.topic or not (is_wanted() and matter.hits):
+            return
+        for _ in weigh(matter.evidences, matter.judge):
+            if not is_wanted():
+                return
+        _ = matter.choice.odds  # before the answer is read, which goes on from what was read last
+        if is_wanted():
+            self._generate.read(matter.messages())
+
+    def _likely_beginnings(self) -> Iterator[list[Message]]:
+        """What the model may have to read for a question that leans on the last one.
+
+        First what it has to for each; that is often asked of a sentence of the last one, too.
+        """
+        if not self._last:
+            return
+        before = self._last.texts
+        yield judge_beginning([], before=before)
+        for excerpt in self._ahead.likeliest() if self._ahead else ():
+            yield judge_beginning([excerpt], before=before)
+            yield answer_beginning([excerpt])
 
     def _matter_of(self, question: str, last: Turn | None) -> Matter:
         """What is found for a question that asks one thing; known already if it was read ahead."""

@@ -137,6 +137,12 @@ class Evidences:
                 rows.add(row - 1)
         return self._in_order(sorted(rows))
 
+    def after(self, item: Evidence) -> Evidence | None:
+        """The sentence that follows ``item`` in its passage, if one does."""
+        row = self.items.index(item) + 1
+        is_last = row == len(self.items) or self.items[row].hit != item.hit
+        return None if is_last else self.items[row]
+
     def passage_of(self, item: Evidence) -> Excerpt:
         """All of the passage in which the sentence stands."""
         hit = self._hits[item.hit]

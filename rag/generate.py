@@ -1,44 +1,30 @@
 """Messages in, text out, token by token: the llama.cpp model."""
 
-import ctypes
 import hashlib
 import json
-import os
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import llama_cpp
 import numpy as np
-from llama_cpp import Llama
 
 from models import kept
 from models.errors import ModelError
 from models.paths import states_folder
 from models.progress import OnProgress
 from rag import loading
+from rag.llama import load
 from rag.prompt import Message
-
-_SILENT = llama_cpp.llama_log_callback(lambda _level, _text, _data: None)
-llama_cpp.llama_log_set(_SILENT, ctypes.c_void_p(0))
-# To be silent the library itself redirects the output of the whole process while it loads a
-# model, that of other threads, too. What it would say goes nowhere already.
-llama_cpp.llama.suppress_stdout_stderr = lambda **_: nullcontext()
-llama_cpp._internals.suppress_stdout_stderr = lambda **_: nullcontext()
 
 CONTEXT_TOKENS = 6144
 """What the model can hold: rules, passages and turns. 28 kB each for the default model."""
-
-
-_MEASURED_BY = "The planes carried 35 tons of cargo to the airport near Caracas on Saturday. " * 32
-_MEASURED_TOKENS = 256  # about what the sentences are that an answer is written from
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +95,7 @@ class LlamaCpp:
         self._turn = threading.Lock()
         speeds = loading.remembered(path)
         self._is_repacked = speeds is not None and speeds.is_repacking_worth_it
-        self._llama = _load(path, context_tokens=context_tokens, is_repacked=self._is_repacked)
+        self._llama = load(path, context_tokens=context_tokens, is_repacked=self._is_repacked)
         self._file = [path.stat().st_size, path.stat().st_mtime_ns]
         self._yes, self._no = (self._first_token(word) for word in ("Yes", "No"))
 
@@ -225,120 +211,3 @@ def _speed_apart(path: Path, *, is_repacked: bool) -> float:
     if done.returncode:
         raise ModelError(f"The model {path} cannot be read {way} on this machine.")
     return float(done.stdout.split()[-1])
-
-
-def reading_speed(path: Path, *, is_repacked: bool) -> float:
-    """Tokens of a prompt that the model reads in a second; raises ModelError as ``LlamaCpp``."""
-    llama = _load(path, context_tokens=2 * _MEASURED_TOKENS, is_repacked=is_repacked)
-    try:
-        tokens = llama.tokenize(_MEASURED_BY.encode())[:_MEASURED_TOKENS]
-        llama.eval(tokens[:8])  # brings the weights into memory
-        llama.reset()
-        started = time.monotonic()
-        llama.eval(tokens)
-        return len(tokens) / (time.monotonic() - started)
-    finally:
-        llama.close()
-
-
-def usual_llama(path: Path, *, context_tokens: int) -> Llama:
-    """The library's own class with its defaults, to be measured against.
-
-    Where these end the process (see ``rag.loading_probe``) its weights are as they are stored.
-    """
-    speeds = loading.remembered(path)
-    if speeds and not speeds.can_repack:
-        return _Llama(is_repacked=False, model_path=str(path), n_ctx=context_tokens, verbose=False)
-    return Llama(str(path), n_ctx=context_tokens, verbose=False)
-
-
-def _load(path: Path, *, context_tokens: int, is_repacked: bool) -> "_Llama":
-    """Raises ModelError if llama.cpp cannot load the file."""
-    try:
-        return _Llama(
-            is_repacked=is_repacked,
-            model_path=str(path),
-            n_ctx=context_tokens,
-            n_threads=os.cpu_count(),  # the library itself takes half of them
-            verbose=False,
-        )
-    except (ValueError, OSError, RuntimeError) as error:
-        raise ModelError(
-            f"The model {path} cannot be loaded ({error}): run 'footnote models check', "
-            "or choose another with --model."
-        ) from error
-
-
-class _Llama(Llama):  # type: ignore[misc]
-    """Llama with a load setting that its arguments leave out.
-
-    Without the repacked weights (``use_extra_bufts``) prompts are read 1.5 times as fast on
-    CPUs with AVX-512, loading takes a fraction, and 0.6 GB less memory is used; writing
-    is a tenth slower. Reading is most of the wait. Which is faster here ``rag.loading`` knows.
-    """
-
-    n_tokens: int  # that have been read
-
-    def __init__(self, *, is_repacked: bool, **settings: Any) -> None:
-        """Takes the library's settings."""
-        self._is_repacked = is_repacked
-        self._remembered: dict[str, tuple[np.ndarray, ctypes.Array[ctypes.c_uint8]]] = {}
-        super().__init__(**settings)
-
-    @property
-    def model_params(self) -> Any:
-        """The C structure with which the weights are loaded."""
-        return self._model_params
-
-    @model_params.setter
-    def model_params(self, params: Any) -> None:
-        params.use_extra_bufts = self._is_repacked
-        self._model_params = params
-
-    def remember(self, place: str) -> None:
-        """Keeps in memory what has been read, in place of what was kept there."""
-        size = llama_cpp.llama_state_seq_get_size(self.ctx, 0)
-        state = (ctypes.c_uint8 * size)()
-        llama_cpp.llama_state_seq_get_data(self.ctx, state, size, 0)
-        self._remembered[place] = self.input_ids[: self.n_tokens].copy(), state
-
-    def generate(self, tokens: Sequence[int], *arguments: Any, **settings: Any) -> Any:
-        """As the library's, but goes on from whatever remembered beginning is the longest."""
-        shared = _shared(self.input_ids[: self.n_tokens], tokens)
-        for beginning, state in self._remembered.values():
-            if (more := _shared(beginning, tokens)) > shared and llama_cpp.llama_state_seq_set_data(
-                self.ctx, state, len(state), 0
-            ):
-                shared = more
-                self.n_tokens = len(beginning)
-                self.input_ids[: self.n_tokens] = beginning
-                self._requires_eval = True  # the scores are those of another prompt
-        return super().generate(tokens, *arguments, **settings)
-
-    def keep_state(self, path: Path) -> None:
-        """Writes what has been read to ``path``. Raises OSError if it cannot."""
-        tokens = (llama_cpp.llama_token * self.n_tokens)(*self.input_ids[: self.n_tokens])
-        file = os.fsencode(path)
-        if not llama_cpp.llama_state_seq_save_file(self.ctx, file, 0, tokens, self.n_tokens):
-            raise OSError(f"{path} cannot be written")
-
-    def take_state(self, path: Path) -> bool:
-        """Has read what ``path`` holds; False if it cannot be used."""
-        tokens = (llama_cpp.llama_token * self.n_ctx())()
-        count = ctypes.c_size_t()
-        if not llama_cpp.llama_state_seq_load_file(
-            self.ctx, os.fsencode(path), 0, tokens, len(tokens), ctypes.byref(count)
-        ):
-            self.reset()
-            return False
-        self.n_tokens = count.value
-        self.input_ids[: self.n_tokens] = tokens[: self.n_tokens]
-        self._requires_eval = True
-        return True
-
-
-def _shared(one: np.ndarray, other: Sequence[int]) -> int:
-    """How many tokens both begin with."""
-    length = min(len(one), len(other))
-    differs = np.flatnonzero(one[:length] != np.asarray(other[:length]))
-    return int(differs[0]) if len(differs) else length

@@ -52,7 +52,7 @@ class Speeds:
 
 
 class ReadingSpeed(Protocol):
-    """What measures; the real one is ``rag.generate.reading_speed``."""
+    """What measures; the real one is ``rag.llama.reading_speed``."""
 
     def __call__(self, path: Path, *, is_repacked: bool) -> float:
         """Tokens of a prompt that the model at ``path`` reads in a second, loaded in that way."""

@@ -9,7 +9,7 @@ system. That must be this process, not the chat.
 import sys
 from pathlib import Path
 
-from rag.generate import reading_speed
+from rag.llama import reading_speed
 
 if __name__ == "__main__":
     print(reading_speed(Path(sys.argv[1]), is_repacked=sys.argv[2] == "repacked"))

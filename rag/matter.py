@@ -95,6 +95,16 @@ class Matter:
         """They as something to read."""
         return self.evidences.in_context(self.choice.evidence)
 
+    def likeliest(self) -> list[Excerpt]:
+        """Sentences that the next question may ask for if it leans on this one.
+
+        Of those that are judged then, three in four are the two nearest to this question or the
+        one that follows the nearest: docs/notes.md.
+        """
+        near = [item for _, item in self.evidences.nearest([self.question], limit=2)]
+        likely = dict.fromkeys([*near, *map(self.evidences.after, near[:1])])
+        return [one for item in likely if item for one in self.evidences.in_context([item])]
+
     def messages(self, excerpts: Sequence[Excerpt] | None = None) -> list[Message]:
         """What the answer is asked for with, from the chosen sentences or from ``excerpts``."""
         read = self.excerpts if excerpts is None else excerpts

@@ -107,9 +107,14 @@ def judge_messages(
     return [*JUDGE_RULES, _asked([*_said(before), *_passages(excerpts), asked])]
 
 
-def follow_up_beginning(before: Sequence[str]) -> list[Message]:
-    """What every question that leans on ``before`` begins with when it is judged."""
-    return [*JUDGE_RULES, _asked([*_said(before), *_passages([])])]
+def answer_beginning(excerpts: Sequence[Excerpt]) -> list[Message]:
+    """What it begins with to have a question that leans on others answered from ``excerpts``."""
+    return [*ANSWER_RULES, _asked(_passages(excerpts))]
+
+
+def judge_beginning(excerpts: Sequence[Excerpt], *, before: Sequence[str]) -> list[Message]:
+    """What it begins with to ask whether ``excerpts`` answer a question that leans on others."""
+    return [*JUDGE_RULES, _asked([*_said(before), *_passages(excerpts)])]
 
 
 def _asked(parts: Sequence[str]) -> Message:

@@ -55,6 +55,17 @@ def test_nothing_is_near_where_nothing_was_found() -> None:
     assert evidences_of().nearest(["Do two planes land?"], limit=3) == []
 
 
+def test_what_follows_a_sentence_stands_in_the_same_passage() -> None:
+    evidences = evidences_of(TITLED, NEWS)
+    following = {one.text: evidences.after(one) for one in evidences.items}
+    carried, planes = following["It rained."], following["Two planes land."]
+    assert carried
+    assert planes
+    assert (planes.text, carried.text) == ("It rained.", "They carried cargo in planes.")
+    assert following["It snowed."] is None  # the last of its document
+    assert following["He called the visit routine."] is None  # the last of all
+
+
 def test_what_leans_on_a_sentence_is_read_with_it() -> None:
     evidences = evidences_of(TITLED, NEWS)
     (_, cargo), *_ = evidences.nearest(["What cargo did they carry in planes?"], limit=1)

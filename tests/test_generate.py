@@ -1,6 +1,8 @@
 """The real llama.cpp, with the smallest model: what is written is poor, how it comes is not."""
 
+import itertools
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from models.errors import ModelError
 from models.resolve import resolve_llm
 from rag.generate import LlamaCpp
+from rag.llama import while_wanted
 from rag.prompt import Message
 from tests.conftest import WEIGHTS
 
@@ -158,6 +161,26 @@ def test_what_is_kept_at_a_place_is_read_once_until_something_else_is(
     read.clear()
     written(model, [*RULES, *SKY])
     assert max(read) > 70
+
+
+def test_what_is_not_wanted_any_more_is_not_read_to_its_end() -> None:
+    model, fresh = small_model(), small_model()
+    model.read(SKY)
+    before, steps = model.tokens_read, itertools.count()
+    with while_wanted(lambda: next(steps) < 20):
+        model.read(RULES * 2)
+        pytest.fail("it was read to its end")
+    assert model.tokens_read <= before
+    for messages in (SKY, [*RULES, *SEA]):
+        assert written(model, messages) == written(fresh, messages)
+
+
+def test_who_waits_for_an_answer_is_not_stopped_with_what_is_read_ahead(model: LlamaCpp) -> None:
+    alone = written(model, SKY)
+    model.read(SEA)
+    with while_wanted(lambda: False), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(written, model, SKY).result() == alone
+    assert written(model, SKY) == alone
 
 
 def test_a_damaged_or_older_state_is_read_anew(home: Path) -> None:

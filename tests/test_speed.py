@@ -6,7 +6,7 @@ person waits for; ``footnote bench`` has the seconds.
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from langchain_text_splitters import RecursiveCharacterTextSplitter
@@ -50,10 +50,10 @@ class Counted:
         self.chat = Chat(search=Index.open(), generate=loading)
         self._llama = loaded._llama
         self._evaluate = self._llama.eval
-        self._llama.eval = self._count
+        self._llama.eval = self._count  # type: ignore[method-assign]
         self.read = 0
 
-    def _count(self, tokens: list[int]) -> None:
+    def _count(self, tokens: Sequence[int]) -> None:
         self.read += len(tokens)
         self._evaluate(tokens)
 
@@ -98,7 +98,7 @@ def test_less_is_read_before_the_first_word_than_four_passages(
         leaning.append(counted.until_first_word(chat, follow_up))
     print(f"{alone} and {leaning} tokens; four passages have {plain}")
     assert 0 < statistics.mean(alone) <= 0.5 * plain
-    assert 0 < statistics.mean(leaning) <= 0.75 * plain
+    assert 0 < statistics.mean(leaning) <= 0.5 * plain
 
 
 def test_of_what_was_typed_nothing_is_read_after_enter(counted: Counted) -> None:
