@@ -4,6 +4,10 @@ PYTHON ?= python3
 FOOTNOTE_EVAL ?= ../shared/eval
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# pytest keeps the tests that it has made ready; without that they are made ready each time.
+unexport PYTHONDONTWRITEBYTECODE
+# Two processes with a thread for each core wait for each other; a file's imports are made by one.
+QUICK_TESTS = OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile -m "not real and not slow"
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev models browser proxy postgres chat index test check lint format formats scale retrieval answers screenshots audit clean
@@ -21,11 +25,11 @@ index: setup  ## Bring the index up to date with its folder
 	@$(BIN)/footnote index
 
 test: setup-dev models browser proxy postgres  ## Set everything up, then run every test, the real models' too
-	$(BIN)/pytest -q -n auto -m "not real and not slow"
+	$(QUICK_TESTS)
 	$(BIN)/pytest -m "real or slow"
 
 check: lint  ## Linters and the quick tests
-	$(BIN)/pytest -q -n auto -m "not real and not slow"
+	$(QUICK_TESTS)
 
 lint: setup-dev  ## Style, types, and the direction of imports
 	$(BIN)/ruff check .

@@ -6,14 +6,17 @@ among the passages afterwards.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 
 from index.encoders import Vectors
 from index.generation import Reader
 from index.records import Passage
+
+if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
 
 MOST = 4000
 """Passages that are placed; of more, some are drawn by chance, the same ones each time."""
@@ -26,7 +29,7 @@ class Landscape:
     passages: list[Passage]
     points: NDArray[np.float64]  # (n, 2)
     total: int  # passages of the index
-    _plane: PCA | None
+    _plane: "PCA | None"
 
     def place(self, vectors: Vectors) -> NDArray[np.float64]:
         """Where texts with those vectors, float32 (m, d), are: (m, 2)."""
@@ -37,6 +40,8 @@ class Landscape:
 
 def landscape(generation: Reader, *, found: Collection[Passage] = ()) -> Landscape:
     """The passages of ``generation`` in the plane, those that were ``found`` in any case."""
+    from sklearn.decomposition import PCA  # noqa: PLC0415  (start-up time)
+
     total = generation.manifest.passages
     rows = np.arange(total)
     if total > MOST:

@@ -11,7 +11,6 @@ import ir_measures
 import numpy as np
 from ir_measures import RR, R, Success, nDCG
 from scipy.stats import bootstrap
-from torchmetrics.functional.text import squad
 
 from index.encoders import Reading
 from index.records import Document, Hit
@@ -257,6 +256,8 @@ def _lies_in(citation: Citation, gold: Gold, place: tuple[float, float]) -> bool
 
 
 def _f1(text: str, answers: tuple[str, ...]) -> float:
+    from torchmetrics.functional.text import squad  # noqa: PLC0415  (imports PyTorch)
+
     target: dict[str, str | dict[str, list[str] | list[int]]] = {
         "answers": {"answer_start": [0] * len(answers), "text": list(answers)},
         "id": "q",
