@@ -89,11 +89,13 @@ class Reader(Protocol):
         embed: Callable[[str], Vectors],
         *,
         documents: tuple[str, ...] | None = None,
+        meanwhile: Callable[[list[str]], object] | None = None,
     ) -> Candidates:
         """The best passages for ``query`` by meaning, and by words: up to ``DEPTH`` of each.
 
         ``embed`` gives its vector, while its words are searched. Only passages of
-        ``documents``, if that is given, are found.
+        ``documents``, if that is given, are found. ``meanwhile``, if given, is done in another
+        thread with the texts that words found, while what is near in meaning is searched.
         """
 
     def passages(self, rows: Sequence[int]) -> list[Passage]:

@@ -8,8 +8,10 @@ length of each passage by itself: for a question of words that stand everywhere 
 import math
 import re
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 
@@ -141,16 +143,27 @@ def telling_stems(query: str) -> list[str]:
 
 def stems(texts: Sequence[str]) -> list[list[str]]:
     """The words of each text as the index has them, stemmed, in any order."""
-    connection = sqlite3.connect(":memory:")
-    try:
-        connection.executescript(f"CREATE VIRTUAL TABLE temp.words USING {_FTS5}")
-        connection.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", enumerate(texts))
-        found: list[list[str]] = [[] for _ in texts]
-        for word, at in connection.execute("SELECT term, doc FROM occurrences"):
-            found[at].append(word)
-        return found
-    finally:
-        connection.close()
+    found: list[list[str]] = [[] for _ in texts]
+    with _STEMMING:
+        stemmer = _stemmer()
+        try:
+            stemmer.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", enumerate(texts))
+            for word, at in stemmer.execute("SELECT term, doc FROM occurrences"):
+                found[at].append(word)
+        finally:
+            stemmer.execute("INSERT INTO words (words) VALUES ('delete-all')")
+    return found
+
+
+_STEMMING = threading.Lock()
+
+
+@cache
+def _stemmer() -> sqlite3.Connection:
+    """A table that is empty but while ``_STEMMING`` is held; to make it takes a millisecond."""
+    connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+    connection.executescript(f"CREATE VIRTUAL TABLE temp.words USING {_FTS5}")
+    return connection
 
 
 def _likely(scores: NDArray[np.float64], limit: int) -> Rows:

@@ -147,16 +147,27 @@ class Generation:
         embed: Callable[[str], Vectors],
         *,
         documents: tuple[str, ...] | None = None,
+        meanwhile: Callable[[list[str]], object] | None = None,
     ) -> Candidates:
         """The best passages by meaning and by words; see ``index.generation.Reader``."""
         among = None if documents is None else self._rows_among(documents)
-        found = _BESIDE.submit(self.search_words, query, limit=DEPTH, among=among)
+
+        def by_words() -> tuple[dict[int, float], dict[int, Passage]]:
+            scores = {m.row: m.score for m in self.search_words(query, limit=DEPTH, among=among)}
+            passages = dict(zip(scores, self.passages(list(scores)), strict=True))
+            if meanwhile:
+                meanwhile([passage.text for passage in passages.values()])
+            return scores, passages
+
+        beside = _BESIDE.submit(by_words)
         vector = embed(query)
         meaning = self.vectors.search(vector, limit=DEPTH, among=among)
-        words = {match.row: match.score for match in found.result()}
+        words, passages = beside.result()
+        further = [match.row for match in meaning if match.row not in words]
+        passages.update(zip(further, self.passages(further), strict=True))
         rows = list(dict.fromkeys([*(match.row for match in meaning), *words]))
         bm25 = np.array([words.get(row, 0.0) for row in rows], dtype=np.float32)
-        return Candidates(self.passages(rows), self.vectors.rows(rows) @ vector, bm25)
+        return Candidates([passages[row] for row in rows], self.vectors.rows(rows) @ vector, bm25)
 
     def _rows_among(self, documents: tuple[str, ...]) -> Rows:
         """The rows of those documents; those of the last ones that were asked are kept."""

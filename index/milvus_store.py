@@ -186,12 +186,20 @@ class MilvusGeneration:
         embed: Callable[[str], Vectors],
         *,
         documents: tuple[str, ...] | None = None,
+        meanwhile: Callable[[list[str]], object] | None = None,
     ) -> Candidates:
         """The best passages by meaning and by words, each searched by Milvus."""
         if documents == ():
             return Candidates([], np.zeros(0, np.float32), np.zeros(0, np.float32))
         where = "" if documents is None else _among("document", map(key_of, documents))
-        words = _BESIDE.submit(self._search_words, query, where)
+
+        def search_words() -> list[Found]:
+            found = self._search_words(query, where)
+            if meanwhile:
+                meanwhile([one.row["text"] for one in found])
+            return found
+
+        words = _BESIDE.submit(search_words)
         vector = embed(query)
         with self._whole():
             (by_meaning,) = self._milvus.search(

@@ -12,7 +12,7 @@ import numpy as np
 from index.embed import SentenceEmbedder
 from index.encoders import Embedder, Reading, Reranker
 from index.generation import Reader, Store
-from index.rank import scores
+from index.rank import Ranking
 from index.records import Document, Hit
 from index.stores import open_store
 from models.errors import QuestionError, StoreError
@@ -120,11 +120,12 @@ class Index:
 
     def search(self, query: str, *, limit: int) -> list[Hit]:
         """The ``limit`` best passages for ``query``, best first."""
+        ranking = Ranking(query)
         found = self.generation.candidates(
-            query, self.embedder.embed_query, documents=self._searched
+            query, self.embedder.embed_query, documents=self._searched, meanwhile=ranking.read
         )
         passages, cosines = found.passages, found.cosines
-        ranks = scores(query, [passage.text for passage in passages], cosines, found.bm25)
+        ranks = ranking.scores([passage.text for passage in passages], cosines, found.bm25)
         best = np.argsort(-ranks, kind="stable")
         if self.reranker:
             best = best[: max(limit, _RERANKED)]

@@ -2,6 +2,8 @@
 
 import math
 import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index import claims, lexical, vectors
+from index import claims, lexical, rank, vectors
 from index.build import SHIPPED_CORPUS, build
 from index.claims import held_in, holds, words_of
 from index.embed import SentenceEmbedder
 from index.generation import Store
-from index.rank import scores
+from index.rank import Ranking
 from index.search import Index
 from models.errors import QuestionError
 from tests.fakes import WordEmbedder
@@ -24,7 +26,7 @@ def test_scores_by_hand() -> None:
     texts = ["Two planes landed. It rained.", "Planes flew. Ships landed.", "It snowed."]
     cosines = np.array([0.5, 0.6, 0.1], dtype=np.float32)
     bm25 = np.array([4, 2, 0], dtype=np.float32)
-    found = scores("Which planes landed?", texts, cosines, bm25)
+    found = Ranking("Which planes landed?").scores(texts, cosines, bm25)
     # Both words are in two of three texts: the same weight. Only one sentence holds both.
     assert found == pytest.approx([0.5 + 0.3 + 0.6, 0.6 + 0.15 + 0.3, 0.1])
 
@@ -77,14 +79,44 @@ def test_only_what_begins_like_a_wanted_word_is_stemmed(monkeypatch: pytest.Monk
     assert len(asked) <= sum(len(text.split()) for text in texts) / 100  # what ranking waits for
 
 
+def test_what_was_read_before_is_ranked_the_same_and_not_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts = ["Two planes landed. It rained.", "Planes flew. Ships landed.", "It snowed."]
+    cosines, bm25 = np.array([0.5, 0.6, 0.1], dtype=np.float32), np.zeros(3, dtype=np.float32)
+    read: list[str] = []
+
+    def listening(texts: Sequence[str], wanted: frozenset[str]) -> list[list[frozenset[str]]]:
+        read.extend(texts)
+        return held_in(texts, wanted)
+
+    monkeypatch.setattr(rank, "held_in", listening)
+    ranking = Ranking("Which planes landed?")
+    ranking.read(texts[1:])
+    ranking.read(texts[2:])
+    found = ranking.scores(texts, cosines, bm25)
+    assert read == [*texts[1:], texts[0]]
+    assert found.tolist() == Ranking("Which planes landed?").scores(texts, cosines, bm25).tolist()
+
+
 def test_scores_of_nothing() -> None:
     nothing = np.array([], dtype=np.float32)
-    assert scores("Which planes?", [], nothing, nothing).shape == (0,)
+    assert Ranking("Which planes?").scores([], nothing, nothing).shape == (0,)
 
 
 def test_a_query_without_telling_words_is_ranked_by_meaning() -> None:
     cosines, bm25 = np.array([0.1, 0.4], dtype=np.float32), np.zeros(2, dtype=np.float32)
-    assert scores("Who is it?", ["One.", "Two."], cosines, bm25) == pytest.approx([0.1, 0.4])
+    found = Ranking("Who is it?").scores(["One.", "Two."], cosines, bm25)
+    assert found == pytest.approx([0.1, 0.4])
+
+
+def test_several_threads_stem_at_once() -> None:
+    texts = [[f"Planes {number} landing"] for number in range(200)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lexical.stems, texts))
+    assert [sorted(words) for (words,) in found] == [
+        sorted(["plane", str(number), "land"]) for number in range(200)
+    ]
 
 
 @pytest.fixture
@@ -196,6 +228,23 @@ def test_hits_carry_their_passage_and_cosine(tmp_path: Path, store: Store) -> No
     assert hit.passage.text == "Two planes landed."
     assert hit.similarity == pytest.approx(1.0, abs=1e-4)
     assert hit.score == pytest.approx(1.0 + 0.3 + 0.6, abs=1e-4)
+
+
+def test_what_words_found_is_given_while_the_rest_is_searched(tmp_path: Path, store: Store) -> None:
+    (tmp_path / "a.txt").write_text("Two planes landed.")
+    (tmp_path / "b.txt").write_text("The minister spoke.")
+    embedder = WordEmbedder()
+    build(tmp_path, store=store, embedder=embedder)
+    index = Index.open(store=store, embedder=embedder)
+    by_words: list[str] = []
+    found = index.generation.candidates(
+        "Which planes?", embedder.embed_query, meanwhile=by_words.extend
+    )
+    assert by_words == ["Two planes landed."]
+    assert sorted(passage.text for passage in found.passages) == [
+        "The minister spoke.",
+        "Two planes landed.",
+    ]
 
 
 def test_only_some_documents_are_searched(tmp_path: Path, store: Store) -> None:
