@@ -162,7 +162,10 @@ _STEMMING = threading.Lock()
 def _stemmer() -> sqlite3.Connection:
     """A table that is empty but while ``_STEMMING`` is held; to make it takes a millisecond."""
     connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-    connection.executescript(f"CREATE VIRTUAL TABLE temp.words USING {_FTS5}")
+    # In memory, for who searches must not be in need of room on the disk.
+    connection.executescript(
+        f"PRAGMA temp_store = MEMORY; CREATE VIRTUAL TABLE temp.words USING {_FTS5}"
+    )
     return connection
 
 

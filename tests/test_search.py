@@ -2,6 +2,8 @@
 
 import math
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -117,6 +119,16 @@ def test_several_threads_stem_at_once() -> None:
     assert [sorted(words) for (words,) in found] == [
         sorted(["plane", str(number), "land"]) for number in range(200)
     ]
+
+
+def test_words_are_stemmed_when_the_disk_is_full() -> None:
+    code = (
+        "import resource; from index.lexical import stems;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY));"
+        "assert len(stems([f'word{n} other{n * 7}' for n in range(20_000)])) == 20_000;"
+        "assert stems(['landing']) == [['land']]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.fixture

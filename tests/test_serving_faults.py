@@ -525,8 +525,19 @@ class Disk:
     folder: Path
     is_real: bool
 
-    def fill(self, largest: int = 16384) -> None:
-        """Nothing more can be written; or no file can be larger than that many bytes."""
+    @contextmanager
+    def full(self, largest: int = 16384) -> Iterator[None]:
+        """Nothing more can be written; or no file can be larger than that many bytes.
+
+        A test that fails meanwhile is told of afterwards: that is written to a file, too.
+        """
+        self._fill(largest)
+        try:
+            yield
+        finally:
+            self._make_room()
+
+    def _fill(self, largest: int) -> None:
         if self.is_real:
             with (self.folder / "ballast").open("wb", buffering=0) as ballast, suppress(OSError):
                 while True:
@@ -535,7 +546,7 @@ class Disk:
             hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
 
-    def make_room(self) -> None:
+    def _make_room(self) -> None:
         (self.folder / "ballast").unlink(missing_ok=True)
         hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
@@ -552,7 +563,6 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
     try:
         yield one
     finally:
-        one.make_room()
         if one.is_real:
             subprocess.run(["umount", "--lazy", one.folder], check=True)
 
@@ -568,13 +578,12 @@ def test_a_build_on_a_full_disk_leaves_the_index_that_answers(
     library = Library("default", embedder=WordEmbedder())
     with serving(index, Copyist(), library=library) as served, served.client() as client:
         write_reports(folder, 2, texts)
-        disk.fill()
-        status, type_, told = error_of(client.post("/api/index"))
-        assert (status, type_) == (503, "store")
-        assert re.search("make room there, or set FOOTNOTE_HOME .* from before still answers", told)
-        for way in WAYS:
-            assert assert_whole(way(client, question("Maple")), texts) == 1
-        disk.make_room()
+        with disk.full():
+            status, type_, told = error_of(client.post("/api/index"))
+            assert (status, type_) == (503, "store")
+            assert re.search("make room there, or set FOOTNOTE_HOME .* before still answers", told)
+            for way in WAYS:
+                assert assert_whole(way(client, question("Maple")), texts) == 1
         client.post("/api/index").raise_for_status()
         assert assert_whole(ask(client, question("Maple")), texts) == 2
     index.close()
@@ -597,11 +606,10 @@ def uploading(folder: Path, temporary: Path, disk: Disk) -> tuple[int, str, str]
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(tempfile, "tempdir", str(temporary))
-        disk.fill()
-        told = error_of(client.post("/api/documents", files=sent))
-        assert sorted(folder.iterdir()) == before
-        assert not list(temporary.iterdir())
-        disk.make_room()
+        with disk.full():
+            told = error_of(client.post("/api/documents", files=sent))
+            assert sorted(folder.iterdir()) == before
+            assert not list(temporary.iterdir())
         assert client.post("/api/documents", files=sent).json() == {"names": ["more.txt"]}
     return told
 
@@ -642,14 +650,13 @@ def test_the_chat_goes_on_when_conversations_cannot_be_kept(disk: Disk) -> None:
         assert "counted 105 boats" in drawn
         assert not warnings
 
-        disk.fill(file.stat().st_size)
-        drawn, warnings = tab.ask(question("Cedar"))
-        assert "counted 102 boats" in drawn
-        assert "the chat itself goes on" in warnings[0]
-        assert "make room there" in warnings[0]
-        assert kept() == [said("Maple", 105)]
+        with disk.full(file.stat().st_size):
+            drawn, warnings = tab.ask(question("Cedar"))
+            assert "counted 102 boats" in drawn
+            assert "the chat itself goes on" in warnings[0]
+            assert "make room there" in warnings[0]
+            assert kept() == [said("Maple", 105)]
 
-        disk.make_room()
         drawn, warnings = tab.ask(question("Hazel"))
         assert not warnings
         assert kept() == [said("Maple", 105), said("Cedar", 102), said("Hazel", 106)]
