@@ -17,10 +17,10 @@ import click
 from index.build import SHIPPED_CORPUS, build
 from index.search import Index
 from models.terminal import progress_bar
-from rag.chat import Chat, load_model
+from rag.chat import Chat
 from rag.evaluate import evaluate, figures
 from rag.evidence import Excerpt
-from rag.generate import InBackground, LlamaCpp, Piece
+from rag.generate import InBackground, LlamaCpp, Piece, load_model
 from rag.matter import Matter
 from rag.prompt import Message
 from rag.questions import drawn, index_name, read_questions, write_documents

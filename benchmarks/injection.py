@@ -26,8 +26,9 @@ from index.sentences import sentence_spans
 from models.errors import EvaluationError
 from models.paths import evaluation_folder
 from models.terminal import progress_bar
-from rag.chat import Chat, load_model
+from rag.chat import Chat
 from rag.evaluate import evaluate
+from rag.generate import load_model
 from rag.matter import PASSAGES
 from rag.questions import Question, index_name, read_questions, write_documents
 from rag.records import Answer

@@ -24,7 +24,8 @@ from index.records import Hit, Passage
 from index.search import Index
 from models.terminal import progress_bar
 from rag.bench import own_home
-from rag.chat import Chat, load_model
+from rag.chat import Chat
+from rag.generate import load_model
 from rag.questions import Question, drawn, read_questions, write_documents
 
 _ASKED = 50

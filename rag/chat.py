@@ -11,24 +11,17 @@ from index.encoders import Entailment
 from index.records import Document, Hit
 from index.search import Index
 from models.errors import QuestionError
-from models.resolve import resolve_llm
 from rag.acceptable import check_question
 from rag.answerable import STRICTNESS, Signs
 from rag.choose import weigh
 from rag.cite import Footnotes
 from rag.collection import asks_about_collection, describe
 from rag.draft import Draft, is_refusal
-from rag.generate import Generate, InBackground, LlamaCpp
+from rag.generate import Generate, load_model
 from rag.llama import while_wanted
 from rag.matter import Matter, Search, Turn
 from rag.parts import joined, parts_of
-from rag.prompt import (
-    ANSWER_RULES,
-    JUDGE_RULES,
-    Message,
-    answer_beginning,
-    judge_beginning,
-)
+from rag.prompt import Message, answer_beginning, judge_beginning
 from rag.records import (
     REFUSAL,
     Answer,
@@ -390,36 +383,3 @@ class Chat:
             model=self._generate.name,
             timings=Timings(total=time.monotonic() - started),
         )
-
-
-def load_model(
-    model: str | None = None,
-    *,
-    llm: str | None = None,
-    then: Callable[[], object] = lambda: None,
-) -> InBackground:
-    """The model of that name or file, the default one if it is None; it loads in the background.
-
-    With ``llm``, the address of a server, its model of that name, or the first that it lists.
-    ``then`` is done in the background afterwards. Raises ModelError if there is no such model
-    here, or if the server does not answer.
-    """
-    if llm is not None:
-        from rag.remote import RemoteModel  # noqa: PLC0415  (start-up time)
-
-        remote = RemoteModel(llm, model=model)
-
-        def greet() -> RemoteModel:
-            then()
-            return remote
-
-        return InBackground(remote.name, greet)
-    path = resolve_llm(model)
-
-    def load() -> LlamaCpp:
-        loaded = LlamaCpp(path)
-        loaded.read_ahead(ANSWER_RULES, JUDGE_RULES)
-        then()
-        return loaded
-
-    return InBackground(path.stem, load)

@@ -137,7 +137,8 @@ def evaluate(  # noqa: PLR0917  (click gives them by name)
             CrossEncoderReranker,
         )
         from index.search import Index  # noqa: PLC0415
-        from rag.chat import Chat, load_model  # noqa: PLC0415
+        from rag.chat import Chat  # noqa: PLC0415
+        from rag.generate import load_model  # noqa: PLC0415
 
     with progress_bar() as on_progress:
         if questions.is_dir():

@@ -19,9 +19,10 @@ from models import kept
 from models.errors import ModelError
 from models.paths import states_folder
 from models.progress import OnProgress
+from models.resolve import resolve_llm
 from rag import loading
 from rag.llama import load
-from rag.prompt import Message
+from rag.prompt import ANSWER_RULES, JUDGE_RULES, Message
 
 CONTEXT_TOKENS = 6144
 """What the model can hold: rules, passages and turns. 28 kB each for the default model."""
@@ -190,6 +191,39 @@ class LlamaCpp:
                 messages=messages, temperature=0.0, max_tokens=1, logits_processor=[look]
             )
         return found[0]
+
+
+def load_model(
+    model: str | None = None,
+    *,
+    llm: str | None = None,
+    then: Callable[[], object] = lambda: None,
+) -> InBackground:
+    """The model of that name or file, the default one if it is None; it loads in the background.
+
+    With ``llm``, the address of a server, its model of that name, or the first that it lists.
+    ``then`` is done in the background afterwards. Raises ModelError if there is no such model
+    here, or if the server does not answer.
+    """
+    if llm is not None:
+        from rag.remote import RemoteModel  # noqa: PLC0415  (start-up time)
+
+        remote = RemoteModel(llm, model=model)
+
+        def greet() -> RemoteModel:
+            then()
+            return remote
+
+        return InBackground(remote.name, greet)
+    path = resolve_llm(model)
+
+    def load() -> LlamaCpp:
+        loaded = LlamaCpp(path)
+        loaded.read_ahead(ANSWER_RULES, JUDGE_RULES)
+        then()
+        return loaded
+
+    return InBackground(path.stem, load)
 
 
 def measure_once(path: Path, *, on_progress: OnProgress) -> None:

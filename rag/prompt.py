@@ -101,10 +101,9 @@ def judge_messages(
     question: str, excerpts: Sequence[Excerpt], *, before: Sequence[str] = ()
 ) -> list[Message]:
     """What to ask whether ``excerpts`` answer ``question``: the answer begins with Yes or No."""
-    # What was said before comes first, so that it is read once for all that is judged,
-    # and before anything is asked.
+    *rules, begun = judge_beginning(excerpts, before=before)
     asked = f"Question: {harmless(question)}\nAnswerable?"
-    return [*JUDGE_RULES, _asked([*_said(before), *_passages(excerpts), asked])]
+    return [*rules, _asked([begun["content"], asked])]
 
 
 def answer_beginning(excerpts: Sequence[Excerpt]) -> list[Message]:
@@ -114,6 +113,8 @@ def answer_beginning(excerpts: Sequence[Excerpt]) -> list[Message]:
 
 def judge_beginning(excerpts: Sequence[Excerpt], *, before: Sequence[str]) -> list[Message]:
     """What it begins with to ask whether ``excerpts`` answer a question that leans on others."""
+    # What was said before comes first, so that it is read once for all that is judged,
+    # and before anything is asked.
     return [*JUDGE_RULES, _asked([*_said(before), *_passages(excerpts)])]
 
 

@@ -18,8 +18,7 @@ from index.build import SHIPPED_CORPUS, build
 from index.load import load_document
 from index.search import Index
 from rag import Answer, Chat
-from rag.chat import load_model
-from rag.generate import InBackground
+from rag.generate import InBackground, load_model
 from tests.conftest import WEIGHTS
 
 SOURCES = Path(__file__).resolve().parents[2] / "shared" / "corpus"

@@ -20,10 +20,9 @@ from index.embed import SentenceEmbedder
 from models.errors import ModelError
 from rag import Chat
 from rag.address import address_of
-from rag.chat import load_model
 from rag.cli import footnote
 from rag.first_word import CLEAR_WORD, odds, odds_of_text
-from rag.generate import Piece
+from rag.generate import Piece, load_model
 from rag.prompt import Message
 from rag.remote import RemoteModel
 from tests.fakes import ListSearch, WordEmbedder, document

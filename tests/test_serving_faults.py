@@ -581,7 +581,8 @@ def test_a_build_on_a_full_disk_leaves_the_index_that_answers(
         with disk.full():
             status, type_, told = error_of(client.post("/api/index"))
             assert (status, type_) == (503, "store")
-            assert re.search("make room there, or set FOOTNOTE_HOME .* before still answers", told)
+            mends = "make room there, or set FOOTNOTE_HOME .* from before still answers"
+            assert re.search(mends, told)
             for way in WAYS:
                 assert assert_whole(way(client, question("Maple")), texts) == 1
         client.post("/api/index").raise_for_status()

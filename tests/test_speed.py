@@ -18,8 +18,7 @@ from index.search import Index
 from models.resolve import resolve_embedder
 from rag import Chat
 from rag.bench_probe import PLAIN_PASSAGES
-from rag.chat import load_model
-from rag.generate import LlamaCpp
+from rag.generate import LlamaCpp, load_model
 from rag.records import Token
 from tests.conftest import WEIGHTS
 
